@@ -1,11 +1,18 @@
 export { expectUsableImages, expectUsablePrompts, expectUsableWeights } from './checkpoint/expect-usable.ts';
 export type { ModelConfig } from './checkpoint/model-config.ts';
-export type { ModelFolders, ModelSources } from './checkpoint/model-sources.ts';
+export { type ModelFolders, type ModelSources, readSourcesConfig, resolveSources } from './checkpoint/model-sources.ts';
 export { modelTensors } from './checkpoint/model-tensors.ts';
 export { type PlannedFile, plannedFiles } from './checkpoint/planned-weights.ts';
 export { type CheckpointTask, type RunnableTasks, runnableTasks } from './checkpoint/runnable-tasks.ts';
 export type { SaveModelOptions } from './checkpoint/save-model.ts';
-export { listNames, missingTensors, unexpectedTensors } from './checkpoint/whole-weights.ts';
+export {
+  isTokenEmbedding,
+  listNames,
+  missingTensors,
+  openWholeWeights,
+  unexpectedTensors,
+  type WholeWeights,
+} from './checkpoint/whole-weights.ts';
 export type { WindowFill } from './explain/hidden-windows.ts';
 export { contrastScore, type ImageScore, likelihoodScore, matchScore } from './explain/image-scores.ts';
 export {
@@ -41,6 +48,11 @@ export type { CallQueue, QueuedCall, QueueOptions, QueueTurn } from './lifetime/
 export { Blip2ForConditionalGeneration, type ForwardInputs } from './models/blip2-for-conditional-generation.ts';
 export { Blip2Model, type ImageInputs, type TextFeatures } from './models/blip2-model.ts';
 export type { ConditionalGeneration, ForwardOptions, ForwardOutput } from './models/conditional-generation.ts';
+export {
+  createConditionalGeneration,
+  type WholeModelOptions,
+  type WholeModelParts,
+} from './models/create-conditional-generation.ts';
 export type { LanguageModelOutput, PromptOutput, TargetInputs } from './models/forward-prompt.ts';
 export {
   InstructBlipForConditionalGeneration,

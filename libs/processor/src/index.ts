@@ -27,7 +27,7 @@ export {
 } from './instructblip-processor.ts';
 export type { PixelTensor } from './pixel-values.ts';
 export type { ImageProcessOptions } from './process-options.ts';
-export type { ProcessorSources } from './processor-folder.ts';
+export { processorFolder, type ProcessorSources } from './processor-folder.ts';
 export { type ImageSettingsFile, readImageSettings } from './read-image-settings.ts';
 export { RESAMPLING_CODES, type ResamplingName } from './resampling/filters.ts';
 export { resize } from './resampling/resize.ts';

@@ -1,3 +1,4 @@
+import type { SaveOptions } from '@blip2/checkpoint';
 import { Blip2QFormerConfig } from '@blip2/config';
 import {
   type AttentionMask,
@@ -39,6 +40,7 @@ import {
 } from './qformer-forward.ts';
 import { type QFormerLayout, qformerLayout } from './qformer-layout.ts';
 import { expectQueryTokens, type QueryTokens, readQueryTokens, type TextQFormerWeights } from './query-tokens.ts';
+import { saveTextQFormer } from './save-text-qformer.ts';
 import { embedText } from './text-embeddings.ts';
 
 export interface QFormerTextInputs {
@@ -77,6 +79,8 @@ export interface TextConditionedQFormer extends TextConditionedQFormerPart, Disp
   read(inputs: QFormerReadInputs, options?: QFormerForwardOptions): Promise<QFormerOutput>;
   /** Queries only, or arbitrary embeddings: as `Blip2QFormerModel`. */
   forward(inputs: QFormerForwardInputs, options?: QFormerForwardOptions): Promise<QFormerOutput>;
+  /** Writes the weights, without a configuration, under their names in the checkpoint of a full model. */
+  savePretrained(folder: string, options?: SaveOptions): Promise<void>;
 }
 
 export interface LayoutOptions {
@@ -173,6 +177,8 @@ function textQFormerMembers(
     },
     read: async (inputs, options) => read(inputs, requestedOutputs(config, options)),
     forward: async (inputs, options) => run(inputs, requestedOutputs(config, options)),
+    savePretrained: (folder, options) =>
+      saveTextQFormer(folder, context.weights, layoutOf(config, context.options), options),
   };
 }
 

@@ -8,5 +8,5 @@ export { endPartWorkers, exitNow, exitWhenIdle } from './worker/cooperative-exit
 export { createPartHost, effectiveIsolation } from './worker/create-part-host.ts';
 export type { PartSpec } from './worker/part-export.ts';
 export type { Isolation, PartHost, PartHostOptions } from './worker/part-host.ts';
-export { expectModule, importInWorkers } from './worker/part-modules.ts';
+export { expectModule, importInWorkers, partModules } from './worker/part-modules.ts';
 export { moduleUrl } from '@blip2/files';

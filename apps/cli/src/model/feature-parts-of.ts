@@ -4,6 +4,7 @@ import { hubModel, resolveSource } from '@blip2/hub';
 import { Blip2Error, defined } from '@blip2/interfaces';
 
 import type { FeaturePartsOf } from './model-port.ts';
+import type { ModelSource } from './model-source.ts';
 
 /**
  * The parts of a checkpoint with features, by its configuration. Of a hub id that is not in the cache, the outline is
@@ -19,7 +20,9 @@ export const featurePartsOf: FeaturePartsOf = async (source, settings) => {
   }
 };
 
-async function partsOf(source: string, settings: Parameters<FeaturePartsOf>[1]): Promise<FeatureParts> {
+async function partsOf(given: ModelSource, settings: Parameters<FeaturePartsOf>[1]): Promise<FeatureParts> {
+  // The Q-Former's source has the configuration.
+  const source = typeof given === 'string' ? given : given.qformer;
   const { localFilesOnly } = settings;
   try {
     return featureParts(await readFeatureKind(await resolveSource(source, { ...settings, localFilesOnly: true })));

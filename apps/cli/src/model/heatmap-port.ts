@@ -2,6 +2,7 @@ import type { OcclusionMap, OcclusionOptions, QueryAttentionOptions } from '@bli
 import type { RgbImage } from '@blip2/interfaces';
 
 import type { LoadSettings } from './model-port.ts';
+import type { ModelSource } from './model-source.ts';
 
 /** The quantity that a heatmap shows. */
 export type HeatmapSubject = AttentionSubject | OcclusionSubject;
@@ -47,7 +48,7 @@ export interface HeatmapModel extends AsyncDisposable {
 }
 
 export type LoadHeatmapModel = (
-  source: string,
+  source: ModelSource,
   subject: HeatmapSubject,
   settings: LoadSettings,
 ) => Promise<HeatmapModel>;

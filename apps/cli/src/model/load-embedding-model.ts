@@ -17,10 +17,13 @@ import {
 } from '@blip2/interfaces';
 import { Blip2Processor, BlipImageProcessor } from '@blip2/processor';
 
+import type { Blip2Module } from '../module/blip2-module.ts';
 import { withDisposableStack } from '../module/disposable-stack.ts';
+import { importModule } from '../module/import-module.ts';
 import type { ModuleParts } from '../module/load-module-parts.ts';
 import { dtypeOption } from '../options/dtype.ts';
 import type { Embedding, EmbeddingModel, FeaturePart, LoadEmbeddingModel } from './model-port.ts';
+import type { ModelSource } from './model-source.ts';
 import { openRetrieval } from './open-retrieval.ts';
 import { pixelValuesOf, resizingOf } from './pixel-values.ts';
 
@@ -32,11 +35,13 @@ type VisionPart = (typeof VISION_PARTS)[number];
 export const loadEmbeddingModel: LoadEmbeddingModel = async (source, part, { dtype, module, layer, ...settings }) => {
   const options = { ...settings, ...dtypeOption(dtype), isolate: 'worker' } as const;
   if (module === undefined) return fromFeatures(await Blip2Features.fromPretrained(source, options), part, layer);
+  const custom = await importModule(module);
+  if (!custom) return fromFeatures(await Blip2Features.fromPretrained(source, options), part, layer);
   if (layer !== undefined)
     throw new Blip2Error('INVALID_ARGUMENT', '--layer cannot be used with --module: other parts have no layers');
   if (part === 'language') throw mustBe('--part', 'a component before the language model, with --module', part);
   return part === 'vision' || part === 'qformer' || part === 'projection'
-    ? fromParts(source, options, part, module)
+    ? fromParts(source, options, part, { module: custom, file: module })
     : fromRetrieval(await openRetrieval(source, module, options), part);
 };
 
@@ -66,14 +71,14 @@ async function eachPair(
 }
 
 async function fromParts(
-  source: string,
+  source: ModelSource,
   options: LoadOptions & { readonly signal: AbortSignal },
   part: VisionPart,
-  module: string,
+  module: ImportedModule,
 ): Promise<EmbeddingModel> {
   return withDisposableStack(async ({ use, disposeAsync }) => {
     const parts = use(await openCheckpointParts(source, options));
-    const processor = await BlipImageProcessor.fromPretrained(parts.folder);
+    const processor = await BlipImageProcessor.fromPretrained(parts.folders.images);
     const custom = use(await customParts(module, parts, options.signal)).parts;
     const vision = custom.vision ?? (await parts.vision());
     const stages = await stagesAfterVision(parts, custom, part);
@@ -94,14 +99,24 @@ async function fromParts(
     };
   });
 }
-async function customParts(module: string, parts: CheckpointParts, signal: AbortSignal): Promise<ModuleParts> {
+
+interface ImportedModule {
+  readonly module: Blip2Module;
+  readonly file: string;
+}
+
+async function customParts(
+  { module, file }: ImportedModule,
+  parts: CheckpointParts,
+  signal: AbortSignal,
+): Promise<ModuleParts> {
   const { loadModuleParts } = await import('../module/load-module-parts.ts');
-  const { folder, config } = parts;
-  return loadModuleParts(module, VISION_PARTS, async () => ({
+  const { folder, folders, config } = parts;
+  return loadModuleParts(module, file, VISION_PARTS, async () => ({
     folder,
     config,
     parts,
-    processor: await Blip2Processor.fromPretrained(folder),
+    processor: await Blip2Processor.fromPretrained({ images: folders.images, text: folders.processor }),
     signal,
   }));
 }

@@ -19,10 +19,11 @@ import { BlipImageProcessor, encodePng } from '@blip2/processor';
 import { withDisposableStack } from '../module/disposable-stack.ts';
 import { dtypeOption } from '../options/dtype.ts';
 import type { AttentionSubject, HeatmapModel, LoadHeatmapModel, OcclusionSubject, ScoreKind } from './heatmap-port.ts';
+import type { ModelSource } from './model-source.ts';
 import { pixelValuesOf } from './pixel-values.ts';
 
 /** Loads a checkpoint for heatmaps. Inference runs on a worker thread. Attention does not load the language model. */
-export const loadHeatmapModel: LoadHeatmapModel = async (source, subject, { dtype, ...settings }) => {
+export const loadHeatmapModel: LoadHeatmapModel = async (source, subject, { dtype, module: _, ...settings }) => {
   const options: LoadOptions = { ...settings, ...dtypeOption(dtype), isolate: 'worker' };
   return subject.method === 'attention'
     ? attentionModel(source, subject, options)
@@ -30,13 +31,13 @@ export const loadHeatmapModel: LoadHeatmapModel = async (source, subject, { dtyp
 };
 
 async function attentionModel(
-  source: string,
+  source: ModelSource,
   { layer }: AttentionSubject,
   options: LoadOptions,
 ): Promise<HeatmapModel> {
   return withDisposableStack(async ({ use, disposeAsync }) => {
     const parts = use(await openCheckpointParts(source, options));
-    const processor = await BlipImageProcessor.fromPretrained(parts.folder);
+    const processor = await BlipImageProcessor.fromPretrained(parts.folders.images);
     const [vision, qformer] = [await parts.vision(), await parts.qformer()];
     return {
       async draw(image, { signal }) {
@@ -77,7 +78,7 @@ const WINDOW_SHARE = 1 / 4;
 
 /** Loads a scoring model: matching with a retrieval checkpoint, whose Q-Former reads text, else generation. */
 async function openScoringModel(
-  source: string,
+  source: ModelSource,
   subject: OcclusionSubject,
   options: LoadOptions,
 ): Promise<ScoringModel> {
@@ -111,7 +112,7 @@ async function openScoringModel(
   };
 }
 
-async function readsText(source: string, options: LoadOptions): Promise<boolean> {
+async function readsText(source: ModelSource, options: LoadOptions): Promise<boolean> {
   const parts = await openCheckpointParts(source, { ...options, isolate: 'inline' });
   await parts[Symbol.asyncDispose]();
   return parts.config.qformerConfig.useQformerTextInput;

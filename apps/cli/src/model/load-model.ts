@@ -9,8 +9,11 @@ import { resizingOf } from './pixel-values.ts';
 /** Loads a generation checkpoint. Inference runs on a worker thread, so that Ctrl-C is handled in the meantime. */
 export const loadModel: LoadModel = async (source, { dtype, module, ...settings }) => {
   const options = { ...settings, ...dtypeOption(dtype), isolate: 'worker' } as const;
-  if (module !== undefined)
-    return tasksOf(await (await import('../module/load-with-module.ts')).loadWithModule(source, module, options));
+  if (module !== undefined) {
+    const custom = await (await import('../module/import-module.ts')).importModule(module);
+    const { loadWithModule } = await import('../module/load-with-module.ts');
+    if (custom) return tasksOf(await loadWithModule(source, custom, module, options));
+  }
   const { loadImageTasks } = await import('@blip2/blip2');
   const blip2 = await loadImageTasks(source, options);
   return tasksOf({ blip2, extensions: {}, templates: {}, dispose: blip2.dispose });

@@ -11,6 +11,7 @@ import type {
 import type { GenerationOptions, RgbImage, Tensor } from '@blip2/interfaces';
 
 import type { Resizing } from '../images/image-port.ts';
+import type { ModelSource } from './model-source.ts';
 
 /** Options of one call of a model. */
 export interface CallOptions {
@@ -114,16 +115,16 @@ export interface LoadSettings extends Pick<
   readonly signal: AbortSignal;
 }
 
-/** Loads a model. `source` is a folder in the Hugging Face layout or a model on the hub. */
-export type Load<Model> = (source: string, settings: LoadSettings) => Promise<Model>;
+/** Loads a model. A source is a folder in the Hugging Face layout or a model on the hub. */
+export type Load<Model> = (source: ModelSource, settings: LoadSettings) => Promise<Model>;
 export type LoadModel = Load<TaskModel>;
 export type LoadEmbeddingModel = (
-  source: string,
+  source: ModelSource,
   part: FeaturePart,
   settings: LoadSettings & { readonly layer?: number },
 ) => Promise<EmbeddingModel>;
 /** The parts of a checkpoint with features of each kind of inputs; undefined if that cannot be found out. */
 export type FeaturePartsOf = (
-  source: string,
+  source: ModelSource,
   settings: Pick<LoadSettings, 'revision' | 'localFilesOnly' | 'signal'>,
 ) => Promise<FeatureParts | undefined>;

@@ -5,11 +5,11 @@ import { defined } from '@blip2/interfaces';
 
 import type { Environment } from '../environment.ts';
 import { createDownloadReport } from '../hub/download-report.ts';
-import { revisionOf } from '../hub/revision-of.ts';
 import type { ModelOptions, ReportOptions } from '../options/common-options.ts';
 import { DEMO_MODEL_NOTICE } from './demo-model.ts';
 import { withInstructBlipHint } from './instructblip-hint.ts';
 import type { ModelKind } from './model-kinds.ts';
+import { type ModelSource, revisionOf, sourceOf, sourcesIn } from './model-source.ts';
 
 type OpenOptions = ModelOptions & ReportOptions & { readonly progress?: boolean };
 
@@ -45,8 +45,9 @@ export async function openModel<Model extends AsyncDisposable>(
   { hosts: started, repeated = false }: Ahead = {},
 ): Promise<Model> {
   const hosts = started ?? (await startHosts(kind, options, environment));
-  const { model: source = kind.demoFolder, dtype, device, threads, module } = options;
-  if (options.quiet !== true && (await isDemo(source, kind.demoFolder))) environment.stderr.write(DEMO_MODEL_NOTICE);
+  const { dtype, device, threads, module } = options;
+  const source = sourceOf(options, kind);
+  if (options.quiet !== true && (await usesDemo(source, kind.demoFolder))) environment.stderr.write(DEMO_MODEL_NOTICE);
   const revision = await revisionOf(source, options.revision);
   const report = await createDownloadReport(environment, {
     quiet: options.quiet === true,
@@ -64,7 +65,9 @@ export async function openModel<Model extends AsyncDisposable>(
   return withInstructBlipHint(loading).finally(report.clear);
 }
 
-async function isDemo(source: string, demoFolder: string): Promise<boolean> {
-  const [given, demo] = await Promise.all([source, demoFolder].map((folder) => realpath(folder).catch(() => folder)));
-  return given === demo;
+async function usesDemo(source: ModelSource, demoFolder: string): Promise<boolean> {
+  const [demo, ...given] = await Promise.all(
+    [demoFolder, ...sourcesIn(source)].map((folder) => realpath(folder).catch(() => folder)),
+  );
+  return given.some((folder) => folder === demo);
 }

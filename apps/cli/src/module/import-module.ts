@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 import { Blip2Error, mustBe, nearestName } from '@blip2/interfaces';
+import { partModules } from '@blip2/runtime';
 
 import type { Blip2Module } from './blip2-module.ts';
 
@@ -17,11 +18,12 @@ const EXPORTS: Readonly<Record<keyof Blip2Module, true>> = {
 };
 
 /**
- * Imports a module and returns its default export. The module's code has all rights of the command.
+ * Imports a module and returns its default export; undefined for one that only registers model families. The module's
+ * code has all rights of the command.
  * @throws Blip2Error `INVALID_ARGUMENT` if the file does not exist, cannot be loaded, or does not export a
  * `Blip2Module`.
  */
-export async function importModule(file: string): Promise<Blip2Module> {
+export async function importModule(file: string): Promise<Blip2Module | undefined> {
   await expectFile(file);
   const { default: exported } = (await import(pathToFileURL(resolve(file)).href).catch((cause: unknown) => {
     throw new Blip2Error('INVALID_ARGUMENT', 'The module cannot be loaded', {
@@ -31,8 +33,23 @@ export async function importModule(file: string): Promise<Blip2Module> {
       cause,
     });
   })) as { readonly default?: unknown };
+  if (exported === undefined && partModules().length > 0) return undefined;
   expectModule(exported, file);
   return exported;
+}
+
+/**
+ * Imports a module for a command that uses nothing of it but the families that it registers.
+ * @throws Blip2Error as `importModule`; `INVALID_ARGUMENT` if the module has a default export.
+ */
+export async function importFamilies(file: string | undefined): Promise<void> {
+  if (file === undefined || (await importModule(file)) === undefined) return;
+  throw new Blip2Error('INVALID_ARGUMENT', 'This command only uses the model families of a module', {
+    where: file,
+    expected: 'no default export',
+    got: 'a Blip2Module',
+    fix: 'Register the families in a module of their own',
+  });
 }
 
 /** The fields of a run's record that identify a module: its path and its checksum. Empty without a module. */
@@ -59,7 +76,7 @@ async function expectFile(file: string): Promise<void> {
 }
 
 function expectModule(exported: unknown, file: string): asserts exported is Blip2Module {
-  const fix = 'See Blip2Module of @blip2/cli';
+  const fix = 'See Blip2Module of @blip2/cli, or register a model family';
   if (typeof exported !== 'object' || exported === null) {
     const expected = `an object with ${Object.keys(EXPORTS).join(', ')}`;
     throw mustBe('The default export of the module', expected, exported, { where: file, fix });

@@ -4,7 +4,6 @@ import { Blip2Error, mustBe } from '@blip2/interfaces';
 import type { Blip2Module, Blip2ModuleContext } from './blip2-module.ts';
 import { withDisposableStack } from './disposable-stack.ts';
 import { expectParts } from './expect-parts.ts';
-import { importModule } from './import-module.ts';
 
 /** The parts that a module created, disposed of together. */
 export interface ModuleParts extends AsyncDisposable {
@@ -30,14 +29,14 @@ export async function createModuleParts(
 
 /**
  * Loads the parts of a module for a command that generates no text and uses nothing else of the module.
- * @throws Blip2Error as `importModule`; `INVALID_ARGUMENT` if the module has no parts, or others than `accepted`.
+ * @throws Blip2Error `INVALID_ARGUMENT` if the module has no parts, or others than `accepted`.
  */
 export async function loadModuleParts(
+  module: Blip2Module,
   file: string,
   accepted: readonly (keyof Blip2Parts)[],
   createContext: () => Promise<Blip2ModuleContext>,
 ): Promise<ModuleParts> {
-  const module = await importModule(file);
   const expected = accepted.join(', ');
   if (!module.parts)
     throw new Blip2Error('INVALID_ARGUMENT', 'This command only uses the parts of a module, and this one has none', {

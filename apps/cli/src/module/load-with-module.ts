@@ -3,9 +3,9 @@ import { Blip2Token, CheckpointPartsToken, createBlip2Container, ProcessorToken 
 import { defined, type GenerationOptions } from '@blip2/interfaces';
 import { LanguageModel, LanguageProjection, QFormer, VisionEncoder } from '@blip2/interfaces';
 
+import type { ModelSource } from '../model/model-source.ts';
 import type { Blip2Module, Blip2ModuleContext } from './blip2-module.ts';
 import { withDisposableStack } from './disposable-stack.ts';
-import { importModule } from './import-module.ts';
 import { createModuleParts } from './load-module-parts.ts';
 
 /** A model with the components of a module. */
@@ -19,15 +19,15 @@ export interface ModuleModel {
 
 /**
  * Loads a checkpoint with the parts of a module in place of its own.
- * @throws Blip2Error as `importModule`; `SHAPE_MISMATCH` if a part does not fit its neighbours; any error of the
+ * @throws Blip2Error `SHAPE_MISMATCH` if a part does not fit its neighbours; any error of the
  * module.
  */
 export async function loadWithModule(
-  source: string,
+  source: ModelSource,
+  module: Blip2Module,
   file: string,
   options: LoadOptions & { readonly signal: AbortSignal },
 ): Promise<ModuleModel> {
-  const module = await importModule(file);
   return withDisposableStack(async ({ use, disposeAsync }) => {
     const container = use(await createBlip2Container(source, options));
     const { folder, config, ...parts } = await container.get(CheckpointPartsToken);

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 
 import { type Command, Option } from 'commander';
 
+import type { SourceOptions } from '../model/model-source.ts';
 import { positiveIntegerUpTo, repeated } from './argument-parsers.ts';
 
 /** Default number of rows that are decoded together. */
@@ -26,8 +27,7 @@ export interface OutputOptions extends ReportOptions {
 }
 
 /** Options of commands that run a model. */
-export interface ModelOptions {
-  readonly model?: string;
+export interface ModelOptions extends SourceOptions {
   readonly dtype?: string;
   readonly device?: string;
   readonly threads?: number;
@@ -123,16 +123,30 @@ export function addPrecisionsOption(command: Command, precisions: string): Comma
   return command.option('--dtype <a,b>', PRECISIONS, precisions);
 }
 
+const SOURCE = '(folder or hub id)';
+const SOURCES: readonly (readonly [flags: string, description: string])[] = [
+  ['--vision <model>', `Vision encoder of any family ${SOURCE}, with its image settings`],
+  ['--qformer <model>', `Q-Former and projection ${SOURCE}`],
+  ['--language <model>', `Language model of any family ${SOURCE}, with its tokenizer`],
+  ['--processor <model>', `Tokenizer ${SOURCE}, and image settings unless --vision has them`],
+];
+
+/** Adds the options that replace the source of one part. */
+export function addSourceOptions(command: Command): Command {
+  for (const [flags, description] of SOURCES) command.addOption(new Option(flags, description).helpGroup('Model:'));
+  return command;
+}
+
 export function addModelOptions(command: Command): Command {
   const group = 'Model:';
-  return command
-    .addOption(
-      new Option(
-        '-m, --model <model>',
-        'Folder of a Hugging Face checkpoint, or a hub id such as Salesforce/blip2-flan-t5-xl ' +
-          '(default: the built-in demo)',
-      ).helpGroup(group),
-    )
+  command.addOption(
+    new Option(
+      '-m, --model <model>',
+      'Folder of a Hugging Face checkpoint, or a hub id such as Salesforce/blip2-flan-t5-xl ' +
+        '(default: the built-in demo)',
+    ).helpGroup(group),
+  );
+  return addSourceOptions(command)
     .addOption(
       new Option(
         '--dtype <precision>',
@@ -154,8 +168,16 @@ export function addModuleOption(command: Command): Command {
   return command.addOption(
     new Option(
       '--module <file>',
-      'ES module with custom components, prompts or criteria (Blip2Module of @blip2/cli); its code is run',
+      'ES module with custom components, prompts or criteria (Blip2Module of @blip2/cli), or model families; ' +
+        'its code is run',
     ).helpGroup('Model:'),
+  );
+}
+
+/** Adds `--module` of commands that use nothing of a module but its families. */
+export function addFamiliesOption(command: Command): Command {
+  return command.addOption(
+    new Option('--module <file>', 'ES module that registers model families; its code is run').helpGroup('Model:'),
   );
 }
 

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 
 import { Blip2Error } from '@blip2/interfaces';
 
+import { type ModelSource, SOURCE_NAMES } from '../model/model-source.ts';
 import { contentKey } from './content-key.ts';
 import { replaceFile } from './replaced-file.ts';
 
@@ -10,16 +11,22 @@ import { replaceFile } from './replaced-file.ts';
  * Model and options of a run, saved next to the results as `….run.json`. Two runs with the same record write the same
  * line for the same image.
  */
-export interface RunRecord {
+export interface RunRecord extends ModelRecord {
   readonly command: string;
+  /** Sources of parts that are not those of the Q-Former. */
+  readonly parts?: Readonly<Record<string, ModelRecord>>;
+  /** Every option that changes results, as given. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/** A source of a model. */
+export interface ModelRecord {
   /** The real path of the folder, or the hub id. */
   readonly model: string;
   /** The commit of a hub id, which stands for its files. */
   readonly commit?: string;
   /** Content keys of the folder's files (`contentKey`), by name; -1 for a broken link. Empty for a hub id. */
   readonly files: Readonly<Record<string, string | -1>>;
-  /** Every option that changes results, as given. */
-  readonly options: Readonly<Record<string, unknown>>;
 }
 
 /** The file that holds the record of the run that wrote `output`. */
@@ -27,10 +34,10 @@ export function recordFileOf(output: string): string {
   return `${output}.run.json`;
 }
 
-/** A model, and for a hub id the folder of its cached snapshot. */
+/** The sources of a model; `snapshot` has the folders of their cached snapshots in place of hub ids. */
 export interface RecordedModel {
-  readonly source: string;
-  readonly snapshot?: string | undefined;
+  readonly source: ModelSource;
+  readonly snapshot?: ModelSource | undefined;
 }
 
 /** Creates the record of a run. */
@@ -39,11 +46,22 @@ export async function describeRun(
   { source, snapshot }: RecordedModel,
   options: Readonly<Record<string, unknown>>,
 ): Promise<RunRecord> {
-  const commit = COMMIT.exec(snapshot ?? '')?.[1];
-  if (commit !== undefined) return { command, model: source, commit, files: {}, options };
-  const folder = await realpath(snapshot ?? source).catch(() => undefined);
-  if (folder === undefined) return { command, model: source, files: {}, options };
-  return { command, model: folder, files: await filesOf(folder), options };
+  if (typeof source === 'string') return { command, ...(await describeModel(source, snapshot)), options };
+  const resolved = typeof snapshot === 'object' ? snapshot : undefined;
+  const parts: Record<string, ModelRecord> = {};
+  for (const name of SOURCE_NAMES) {
+    const own = source[name];
+    if (own !== undefined && name !== 'qformer') parts[name] = await describeModel(own, resolved?.[name]);
+  }
+  return { command, ...(await describeModel(source.qformer, resolved?.qformer)), parts, options };
+}
+
+async function describeModel(source: string, snapshot: ModelSource | undefined): Promise<ModelRecord> {
+  const resolved = typeof snapshot === 'string' ? snapshot : undefined;
+  const commit = COMMIT.exec(resolved ?? '')?.[1];
+  if (commit !== undefined) return { model: source, commit, files: {} };
+  const folder = await realpath(resolved ?? source).catch(() => undefined);
+  return folder === undefined ? { model: source, files: {} } : { model: folder, files: await filesOf(folder) };
 }
 
 /** The folder of a snapshot in the Hugging Face cache is named after its commit. */

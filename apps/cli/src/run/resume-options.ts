@@ -1,6 +1,7 @@
 import type { Environment } from '../environment.ts';
-import { resolveModelFolder } from '../hub/resolve-model.ts';
+import { resolveModelSource } from '../hub/resolve-model.ts';
 import type { ModelKind } from '../model/model-kinds.ts';
+import { sourceOf, sourcesIn } from '../model/model-source.ts';
 import { moduleRecord } from '../module/import-module.ts';
 import type { ImageOptions } from '../options/common-options.ts';
 import { isFolder, isResumable } from '../output/output-path.ts';
@@ -10,14 +11,13 @@ import { describeRun, type RecordedModel, type RunRecord } from '../output/run-r
 /** A task whose run can be resumed. */
 interface ResumableTask {
   readonly command: string;
-  readonly model: Pick<ModelKind<never>, 'demoFolder'>;
+  readonly model: Pick<ModelKind<never>, 'demoFolder' | 'unused'>;
   readonly options: Readonly<Record<string, unknown>>;
 }
 
 /**
- * The model of a run. A hub id whose results can be resumed is resolved to its snapshot first, so that the revision
- * that
- * is recorded is the one that is loaded.
+ * The model of a run. Hub ids whose results can be resumed are resolved to their snapshots first, so that the
+ * revisions that are recorded are those that are loaded.
  * @throws Blip2Error as `resolveSource` of `@blip2/hub`.
  */
 export async function recordedModel(
@@ -26,9 +26,10 @@ export async function recordedModel(
   environment: Environment,
   signal: AbortSignal,
 ): Promise<RecordedModel> {
-  const source = options.model ?? model.demoFolder;
-  if (!isResumable(options) || (await isFolder(source))) return { source };
-  return { source, snapshot: await resolveModelFolder(source, options, environment, signal) };
+  const source = sourceOf(options, model);
+  const areFolders = await Promise.all(sourcesIn(source).map((each) => isFolder(each)));
+  if (!isResumable(options) || areFolders.every(Boolean)) return { source };
+  return { source, snapshot: await resolveModelSource(source, options, environment, signal) };
 }
 
 /**

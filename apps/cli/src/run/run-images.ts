@@ -1,4 +1,4 @@
-import { defined, mustBe } from '@blip2/interfaces';
+import { mustBe } from '@blip2/interfaces';
 
 import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
@@ -6,6 +6,7 @@ import { originalError } from '../failure.ts';
 import { expandImages } from '../images/expand-images.ts';
 import type { ImageInput } from '../images/image-inputs.ts';
 import type { ImageModel } from '../model/model-port.ts';
+import { withSource } from '../model/model-source.ts';
 import type { TextTaskOptions } from '../options/text-task-options.ts';
 import { openSink } from '../output/open-sink.ts';
 import { whileLocked } from '../output/output-lock.ts';
@@ -73,7 +74,7 @@ async function runOn<Result, Model extends ImageModel>(
         json,
         live,
         task,
-        options: { ...options, ...defined({ model: model.snapshot ?? options.model }) },
+        options: withSource(options, model.snapshot),
         environment,
         sink,
         sheet,

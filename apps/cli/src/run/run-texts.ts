@@ -1,9 +1,8 @@
-import { defined } from '@blip2/interfaces';
-
 import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
 import { originalError } from '../failure.ts';
 import { type ModelKind } from '../model/model-kinds.ts';
+import { withSource } from '../model/model-source.ts';
 import { openModel } from '../model/open-model.ts';
 import type { ImageOptions } from '../options/common-options.ts';
 import { jsonLine } from '../output/display-text.ts';
@@ -53,7 +52,7 @@ async function runOn<Result, Model extends AsyncDisposable>(
   try {
     const pending = leftOf(texts, sink.done);
     if (options.quiet !== true) noteDoneBefore(texts.length - pending.length, texts.length, 'texts', environment);
-    const loaded = { ...options, ...defined({ model: model.snapshot ?? options.model }) };
+    const loaded = withSource(options, model.snapshot);
     if (pending.length > 0) await writeResults(task, pending, loaded, environment, sink, signal);
     outcome = 'finished';
   } catch (error) {

@@ -1,4 +1,4 @@
-import { openModelWeights } from '@blip2/checkpoint';
+import { type ModelWeights, openModelWeights } from '@blip2/checkpoint';
 import { readConfig, VisionConfig } from '@blip2/config';
 import { Blip2Error, type StoredTensor, type WeightStore } from '@blip2/interfaces';
 import { languageFamilies } from '@blip2/language';
@@ -9,7 +9,7 @@ import { visionFamily } from '@blip2/vision';
 import type { ModelFolders } from './model-sources.ts';
 
 /** All tensors of a model from one or several checkpoints, under their names in a whole checkpoint. */
-export interface WholeWeights extends Pick<WeightStore, 'tensors'>, AsyncDisposable {}
+export interface WholeWeights extends WeightStore, Pick<ModelWeights, 'origin' | 'files'>, AsyncDisposable {}
 
 const VISION = 'vision_model';
 const LANGUAGE = 'language_model';
@@ -41,7 +41,12 @@ export async function openWholeWeights({ qformer, vision, language, finalNorm }:
     );
   }
   if (language !== qformer) replace(LANGUAGE, await openPartWeights(language, LANGUAGE));
+  const files = new Set(main.files);
+  for (const { file } of tensors.values()) files.add(file);
   return {
+    origin: main.origin,
+    folder: main.folder,
+    files: [...files],
     tensors,
     async [Symbol.asyncDispose]() {
       for (const part of [main, ...parts]) await part[Symbol.asyncDispose]();
@@ -76,6 +81,11 @@ function embeddingNames(): readonly EmbeddingNames[] {
     names: tokenEmbeddings.map((name) => `${LANGUAGE}.${name}.weight`),
     replacesHead,
   }));
+}
+
+/** Whether a name in the checkpoint of a whole model is that of a token embedding, of any family. */
+export function isTokenEmbedding(name: string): boolean {
+  return embeddingNames().some(({ names }) => names.includes(name));
 }
 
 /** Names that may replace an absent head. */

@@ -9,6 +9,7 @@ import {
 } from '@blip2/interfaces';
 import { Container, ContainerModule } from 'inversify';
 
+import type { ModelSources } from '../checkpoint/model-sources.ts';
 import { type CheckpointParts, openCheckpointParts } from '../parts/checkpoint-parts.ts';
 import { type LoadOptions, partOptions } from '../parts/load-options.ts';
 import { loadProcessor } from '../parts/load-processor.ts';
@@ -20,7 +21,7 @@ import { type Create, provideOnce } from './provide.ts';
  * The bindings of one checkpoint: every part is created on first request, once, by the same factories that are called
  * without a container. Rebind a token to replace a part.
  */
-export function blip2Module(source: string, options: LoadOptions = {}): ContainerModule {
+export function blip2Module(source: string | ModelSources, options: LoadOptions = {}): ContainerModule {
   return partsModule(() => openCheckpointParts(source, options), options);
 }
 
@@ -75,7 +76,10 @@ export interface Blip2Container extends AsyncDisposable {
  * Creates a container with the bindings of `blip2Module`. The checkpoint is opened when a part is first requested, so
  * `get` throws the errors of `openCheckpointParts`. Disposal disposes of the parts of the checkpoint that were created.
  */
-export async function createBlip2Container(source: string, options?: LoadOptions): Promise<Blip2Container> {
+export async function createBlip2Container(
+  source: string | ModelSources,
+  options?: LoadOptions,
+): Promise<Blip2Container> {
   partOptions(options ?? {});
   const container = new Container();
   const used = new Set<symbol>();

@@ -5,6 +5,7 @@ import { partFolder } from '@blip2/part';
 import { BlipImageProcessor, InstructBlipProcessor, Tokenizer } from '@blip2/processor';
 import { loadVisionEncoder } from '@blip2/vision';
 
+import type { ModelSources } from '../checkpoint/model-sources.ts';
 import { expectTexts, isImageList } from '../images/image-list.ts';
 import { expectImageOptions } from '../images/task-images.ts';
 import { type CallQueue, createCallQueue } from '../lifetime/call-queue.ts';
@@ -62,16 +63,23 @@ interface Opened {
   dispose(): Promise<void>;
 }
 
-async function open(kind: FeatureKind, folder: string, options: LoadOptions): Promise<Opened> {
-  if (kind === 'vision') return openVision(folder, options);
-  if (kind === 'language') return openLanguage(folder, options);
+type Source = string | ModelSources;
+
+async function open(kind: FeatureKind, source: Source, options: LoadOptions): Promise<Opened> {
+  if (kind === 'vision' || kind === 'language') {
+    if (typeof source !== 'string')
+      throw mustBe('qformer', 'a source with a Q-Former', source.qformer, { fix: 'Pass the folder of the part alone' });
+    // A part alone runs on the calling thread.
+    await options.hosts?.[Symbol.asyncDispose]();
+    return kind === 'vision' ? openVision(source, options) : openLanguage(source, options);
+  }
   if (kind === 'retrieval') {
-    const retrieval = await Blip2Retrieval.fromPretrained(folder, options);
+    const retrieval = await Blip2Retrieval.fromPretrained(source, options);
     const { imageProcessor } = retrieval.processor;
     const queue = createCallQueue({});
     return { extract: retrievalFeatures(retrieval), imageProcessor, queue, dispose: () => retrieval.dispose() };
   }
-  return kind === 'instruct' ? openInstruct(folder, options) : openGeneration(folder, options);
+  return kind === 'instruct' ? openInstruct(source, options) : openGeneration(source, options);
 }
 
 /** Encoders and language models alone run on the calling thread. */
@@ -94,29 +102,32 @@ async function openLanguage(folder: string, options: LoadOptions): Promise<Opene
   return { extract, queue: createCallQueue(options), dispose: () => language.dispose() };
 }
 
-async function openGeneration(folder: string, options: LoadOptions): Promise<Opened> {
-  const parts = await openCheckpointParts(folder, options);
-  const imageProcessor = await BlipImageProcessor.fromPretrained(folder);
-  const processor = lazyPromise(() => loadProcessor({ folder, config: parts.config }));
+async function openGeneration(source: Source, options: LoadOptions): Promise<Opened> {
+  const parts = await openCheckpointParts(source, options);
+  const imageProcessor = await BlipImageProcessor.fromPretrained(parts.folders.images);
+  const processor = lazyPromise(() => loadProcessor(parts));
   const { queue } = parts;
   const extract = generationFeatures({ parts, imageProcessor, processor });
   return { extract, imageProcessor, queue, dispose: async () => parts[Symbol.asyncDispose]() };
 }
 
-async function openInstruct(folder: string, options: LoadOptions): Promise<Opened> {
-  const parts = await openModelParts(InstructBlipConfig.fromJson, folder, options);
-  const imageProcessor = await BlipImageProcessor.fromPretrained(folder);
-  const processor = lazyPromise(() => InstructBlipProcessor.fromPretrained(folder));
+async function openInstruct(source: Source, options: LoadOptions): Promise<Opened> {
+  const parts = await openModelParts(InstructBlipConfig, source, options);
+  const { images, processor: text } = parts.folders;
+  const imageProcessor = await BlipImageProcessor.fromPretrained(images);
+  const processor = lazyPromise(() => InstructBlipProcessor.fromPretrained({ images, text }));
   const { queue } = parts;
   const extract = instructFeatures({ parts, imageProcessor, processor });
   return { extract, imageProcessor, queue, dispose: async () => parts[Symbol.asyncDispose]() };
 }
 
-async function fromPretrained(source: string, options: LoadOptions = {}): Promise<Blip2Features> {
+async function fromPretrained(source: Source, options: LoadOptions = {}): Promise<Blip2Features> {
   await expectOptions(options);
-  const folder = await partFolder(source, options);
+  // The Q-Former's source has the configuration.
+  const folder = await partFolder(typeof source === 'string' ? source : source.qformer, options);
   const kind = await readFeatureKind(folder);
-  const { extract, imageProcessor, queue, dispose } = await open(kind, folder, options);
+  const opened = await open(kind, typeof source === 'string' ? folder : source, options);
+  const { extract, imageProcessor, queue, dispose } = opened;
   return {
     kind,
     parts: featureParts(kind),
@@ -151,4 +162,4 @@ function expectArguments(kind: FeatureKind, inputs: EmbedInputs, options: Featur
 }
 
 /** Loads the features of a checkpoint. */
-export const Blip2Features: PretrainedLoader<string, Blip2Features> = { fromPretrained };
+export const Blip2Features: PretrainedLoader<Source, Blip2Features> = { fromPretrained };

@@ -3,6 +3,7 @@ import type { PixelValues } from '@blip2/interfaces';
 import type { Blip2QFormerModel } from '@blip2/qformer';
 
 import type { ModelSources } from '../checkpoint/model-sources.ts';
+import type { CallQueue } from '../lifetime/call-queue.ts';
 import { type CheckpointParts, openCheckpointParts } from '../parts/checkpoint-parts.ts';
 import {
   type Blip2Pipeline,
@@ -13,7 +14,13 @@ import {
 } from '../pipeline/blip2-pipeline.ts';
 import { PROMPT_INPUTS } from '../pipeline/image-inputs.ts';
 import type { VisualPrefix } from '../pipeline/merge-prompt.ts';
-import { assembleConditionalGeneration, type ConditionalGeneration } from './conditional-generation.ts';
+import {
+  assembleConditionalGeneration,
+  type ConditionalGeneration,
+  connectConditionalGeneration,
+  type GenerationFamily,
+  type GenerationParts,
+} from './conditional-generation.ts';
 import type { TargetInputs } from './forward-prompt.ts';
 import { createModelLoader, type ModelLoader } from './model-loader.ts';
 
@@ -37,21 +44,33 @@ export interface Blip2ForConditionalGeneration extends ConditionalGeneration<
   encodeImages(pixelValues: PixelValues, options?: EncodeImagesOptions): Promise<VisualPrefix>;
 }
 
+type Model = ConditionalGeneration<Blip2Config, Blip2QFormerModel, Blip2Pipeline, PromptInputs>;
+
+/** What is particular to BLIP-2 among the models with a language model. */
+const FAMILY: GenerationFamily<Blip2Config, Blip2QFormerModel, Blip2Pipeline, PromptInputs> = {
+  inputNames: PROMPT_INPUTS,
+  loadQFormer: ({ qformer }) => qformer(),
+  createPipeline: connectCheckpoint,
+  queryRunner: () => async (qformer, encoderHiddenStates, options) => {
+    const outputs = await qformer.forward({ encoderHiddenStates }, options);
+    return { outputs, queries: outputs.lastHiddenState };
+  },
+};
+
 /** Builds the model from the parts of a checkpoint. */
 export async function assembleBlip2(parts: CheckpointParts): Promise<Blip2ForConditionalGeneration> {
-  const model = await assembleConditionalGeneration<Blip2Config, Blip2QFormerModel, Blip2Pipeline, PromptInputs>(
-    parts,
-    {
-      inputNames: PROMPT_INPUTS,
-      loadQFormer: ({ qformer }) => qformer(),
-      createPipeline: connectCheckpoint,
-      queryRunner: () => async (qformer, encoderHiddenStates, options) => {
-        const outputs = await qformer.forward({ encoderHiddenStates }, options);
-        return { outputs, queries: outputs.lastHiddenState };
-      },
-    },
-  );
-  return { ...model, encodeImages: parts.queue.wrap(model.pipeline.encodeImages, expectEncodeArguments) };
+  return withEncodeImages(await assembleConditionalGeneration(parts, FAMILY), parts.queue);
+}
+
+/** Builds the model from any parts. */
+export function connectBlip2Model(
+  parts: GenerationParts<Blip2Config, Blip2QFormerModel>,
+): Blip2ForConditionalGeneration {
+  return withEncodeImages(connectConditionalGeneration(parts, FAMILY), parts.queue);
+}
+
+function withEncodeImages(model: Model, queue: CallQueue): Blip2ForConditionalGeneration {
+  return { ...model, encodeImages: queue.wrap(model.pipeline.encodeImages, expectEncodeArguments) };
 }
 
 export const Blip2ForConditionalGeneration: ModelLoader<

@@ -1,5 +1,5 @@
 import { validateGenerationOptions } from '@blip2/generate';
-import type { PatchFeatures, QueryFeatures } from '@blip2/interfaces';
+import { Blip2Error, mustBe, type PatchFeatures, type QueryFeatures } from '@blip2/interfaces';
 import type { CheckpointLanguageModel } from '@blip2/language';
 import { expectForwardOptions } from '@blip2/part';
 import type { LanguageProjection, QFormerForwardOptions, QFormerOutput, QueryTokens } from '@blip2/qformer';
@@ -9,6 +9,7 @@ import type { ModelConfig } from '../checkpoint/model-config.ts';
 import { modelTensors } from '../checkpoint/model-tensors.ts';
 import { saveModel, type SaveModelOptions } from '../checkpoint/save-model.ts';
 import { expectComplete } from '../checkpoint/whole-weights.ts';
+import type { CallQueue } from '../lifetime/call-queue.ts';
 import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
 import { expectEncodeOptions, isPixelValues, type PromptInputs, type PromptTasks } from '../pipeline/blip2-pipeline.ts';
 import { expectPromptsFit } from '../pipeline/expect-fit.ts';
@@ -75,6 +76,14 @@ export interface ConditionalGeneration<Config, QFormer, Pipeline, Inputs extends
    */
   forward(inputs: Inputs & TargetInputs, options?: ForwardOptions): Promise<ForwardOutput>;
   /**
+   * The mean cross-entropy of the labels, in nats per token: `loss` of `forward`.
+   * @throws Blip2Error `INVALID_ARGUMENT` without labels; the codes of `forward`.
+   */
+  loss(
+    inputs: Inputs & TargetInputs & Required<Pick<TargetInputs, 'labels'>>,
+    options?: Pick<ForwardOptions, 'interpolatePosEncoding'>,
+  ): Promise<number>;
+  /**
    * Writes configuration, tokenizers and weights in the Hugging Face layout, for HF to load.
    * @throws Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED`.
    */
@@ -110,6 +119,19 @@ export interface GenerationFamily<C extends ModelConfig, QFormer, Pipeline, Inpu
   ): (qformer: QFormer, patches: PatchFeatures, options: QFormerForwardOptions) => Promise<QueryRun>;
 }
 
+/** The parts of a whole model, and what belongs to all of them. */
+export interface GenerationParts<C extends ModelConfig, QFormer> {
+  readonly config: C;
+  /** The calls of the model. */
+  readonly queue: CallQueue;
+  readonly vision: CheckpointVisionEncoder;
+  readonly qformer: QFormer;
+  readonly projection: LanguageProjection;
+  readonly language: CheckpointLanguageModel;
+  savePretrained(folder: string, options?: SaveModelOptions): Promise<void>;
+  dispose(): Promise<void>;
+}
+
 /** Builds a whole model from the parts of a checkpoint. */
 export async function assembleConditionalGeneration<
   C extends ModelConfig,
@@ -123,15 +145,37 @@ export async function assembleConditionalGeneration<
   const { config, folders, queue } = parts;
   parts.startLanguage();
   await expectComplete(folders, modelTensors(config));
-  const visionModel = await parts.vision();
-  const qformer = await family.loadQFormer(parts);
-  const languageProjection = await parts.projection();
-  const languageModel = withGenerate(await parts.language());
+  return connectConditionalGeneration(
+    {
+      config,
+      queue,
+      vision: await parts.vision(),
+      qformer: await family.loadQFormer(parts),
+      projection: await parts.projection(),
+      language: await parts.language(),
+      savePretrained: (target, options) => saveModel(folders, config, target, options),
+      dispose: async () => parts[Symbol.asyncDispose](),
+    },
+    family,
+  );
+}
+
+/** Connects the parts of a whole model. */
+export function connectConditionalGeneration<
+  C extends ModelConfig,
+  QFormer extends { readonly queryTokens: QueryTokens },
+  Pipeline extends PromptTasks<Inputs>,
+  Inputs extends PromptInputs,
+>(
+  parts: GenerationParts<C, QFormer>,
+  family: Omit<GenerationFamily<C, QFormer, Pipeline, Inputs>, 'loadQFormer'>,
+): ConditionalGeneration<C, QFormer, Pipeline, Inputs> {
+  const { config, queue, vision: visionModel, qformer, projection: languageProjection, dispose } = parts;
+  const languageModel = withGenerate(parts.language);
   const pipeline = family.createPipeline(
     { vision: visionModel, qformer, projection: languageProjection, language: languageModel },
     config,
   );
-  const dispose = async (): Promise<void> => parts[Symbol.asyncDispose]();
 
   async function encode(inputs: Inputs, outputs: PartOutputs, interpolatePosEncoding: boolean): Promise<EncodedImages> {
     const { pixelValues } = inputs;
@@ -150,6 +194,15 @@ export async function assembleConditionalGeneration<
     expectDecoderInputs(languageModel, inputs);
   }
 
+  async function forward(inputs: Inputs & TargetInputs, options: ForwardOptions = {}): Promise<ForwardOutput> {
+    const { outputHiddenStates = config.outputHiddenStates, outputAttentions = config.outputAttentions } = options;
+    const outputs = { outputHiddenStates, outputAttentions };
+    const { prefix, ...partOutputs } = await encode(inputs, outputs, options.interpolatePosEncoding ?? false);
+    const prompt = await mergePrompt({ prefix, text: inputs, layout: config, language: languageModel });
+    const { useCache = false } = options;
+    return { ...(await forwardPrompt(languageModel, prompt, inputs, { ...outputs, useCache })), ...partOutputs };
+  }
+
   return {
     config,
     visionModel,
@@ -158,14 +211,15 @@ export async function assembleConditionalGeneration<
     languageModel,
     pipeline,
     queryTokens: qformer.queryTokens,
-    forward: queue.wrap(async (inputs: Inputs & TargetInputs, options: ForwardOptions = {}) => {
-      const { outputHiddenStates = config.outputHiddenStates, outputAttentions = config.outputAttentions } = options;
-      const outputs = { outputHiddenStates, outputAttentions };
-      const { prefix, ...partOutputs } = await encode(inputs, outputs, options.interpolatePosEncoding ?? false);
-      const prompt = await mergePrompt({ prefix, text: inputs, layout: config, language: languageModel });
-      const { useCache = false } = options;
-      return { ...(await forwardPrompt(languageModel, prompt, inputs, { ...outputs, useCache })), ...partOutputs };
-    }, expectForwardArguments),
+    forward: queue.wrap(forward, expectForwardArguments),
+    loss: queue.wrap(
+      async (inputs, options = {}) => lossOf(await forward(inputs, { ...NO_STATES, ...options })),
+      (inputs, options = {}) => {
+        expectForwardOptions('loss', options, ['interpolatePosEncoding']);
+        expectForwardArguments(inputs, options);
+        if ((inputs.labels as unknown) === undefined) throw mustBe('labels', 'rows of ids', inputs.labels);
+      },
+    ),
     generate: queue.wrap(pipeline.generate, (inputs, options = {}) => {
       expectImageInputs('generate', inputs, family.inputNames);
       validateGenerationOptions(options);
@@ -174,10 +228,18 @@ export async function assembleConditionalGeneration<
       expectImageInputs('scoreSequences', inputs, family.inputNames);
       expectEncodeOptions('scoreSequences', options);
     }),
-    savePretrained: (target, options) => saveModel(folders, config, target, options),
+    savePretrained: (target, options) => parts.savePretrained(target, options),
     dispose,
     [Symbol.asyncDispose]: dispose,
   };
+}
+
+const NO_STATES: PartOutputs = { outputHiddenStates: false, outputAttentions: false };
+
+function lossOf({ loss }: ForwardOutput): number {
+  const value = loss?.data[0];
+  if (value !== undefined) return value;
+  throw new Blip2Error('SESSION_FAILED', 'The language model returned no loss', { where: 'languageModel.forward' });
 }
 
 type PartOutputs = Required<Pick<ForwardOptions, 'outputHiddenStates' | 'outputAttentions'>>;

@@ -3,6 +3,7 @@ import { defined, type PixelValues } from '@blip2/interfaces';
 import { firstPositions, type TextConditionedQFormer } from '@blip2/qformer';
 
 import type { ModelSources } from '../checkpoint/model-sources.ts';
+import type { CallQueue } from '../lifetime/call-queue.ts';
 import { type CheckpointParts, openModelParts } from '../parts/checkpoint-parts.ts';
 import { type EncodeImagesOptions, expectEncodeArguments } from '../pipeline/blip2-pipeline.ts';
 import {
@@ -17,7 +18,10 @@ import type { VisualPrefix } from '../pipeline/merge-prompt.ts';
 import {
   assembleConditionalGeneration,
   type ConditionalGeneration,
+  connectConditionalGeneration,
   type ForwardOutput,
+  type GenerationFamily,
+  type GenerationParts,
 } from './conditional-generation.ts';
 import type { TargetInputs } from './forward-prompt.ts';
 import { createModelLoader, type ModelLoader } from './model-loader.ts';
@@ -50,16 +54,16 @@ export interface InstructBlipForConditionalGeneration extends ConditionalGenerat
   ): Promise<VisualPrefix>;
 }
 
-/** Builds the model from the parts of a checkpoint. */
-export async function assembleInstructBlip(
-  parts: CheckpointParts<InstructBlipConfig>,
-): Promise<InstructBlipForConditionalGeneration> {
-  const model = await assembleConditionalGeneration<
-    InstructBlipConfig,
-    TextConditionedQFormer,
-    InstructBlipPipeline,
-    InstructPromptInputs
-  >(parts, {
+type Model = ConditionalGeneration<
+  InstructBlipConfig,
+  TextConditionedQFormer,
+  InstructBlipPipeline,
+  InstructPromptInputs
+>;
+
+/** What is particular to InstructBLIP among the models with a language model. */
+const FAMILY: GenerationFamily<InstructBlipConfig, TextConditionedQFormer, InstructBlipPipeline, InstructPromptInputs> =
+  {
     inputNames: INSTRUCT_INPUTS,
     loadQFormer: ({ textQFormer }) => textQFormer(),
     createPipeline: connectInstructCheckpoint,
@@ -70,8 +74,24 @@ export async function assembleInstructBlip(
         return { outputs, queries: firstPositions(outputs.lastHiddenState, qformer.numQueryTokens) };
       };
     },
-  });
-  const encodeImages = parts.queue.wrap(model.pipeline.encodeImages, (pixelValues, _, options) =>
+  };
+
+/** Builds the model from the parts of a checkpoint. */
+export async function assembleInstructBlip(
+  parts: CheckpointParts<InstructBlipConfig>,
+): Promise<InstructBlipForConditionalGeneration> {
+  return withEncodeImages(await assembleConditionalGeneration(parts, FAMILY), parts.queue);
+}
+
+/** Builds the model from any parts. */
+export function connectInstructBlipModel(
+  parts: GenerationParts<InstructBlipConfig, TextConditionedQFormer>,
+): InstructBlipForConditionalGeneration {
+  return withEncodeImages(connectConditionalGeneration(parts, FAMILY), parts.queue);
+}
+
+function withEncodeImages(model: Model, queue: CallQueue): InstructBlipForConditionalGeneration {
+  const encodeImages = queue.wrap(model.pipeline.encodeImages, (pixelValues, _, options) =>
     expectEncodeArguments(pixelValues, options),
   );
   return { ...model, encodeImages };

@@ -1,7 +1,11 @@
+import type { ModelSource } from '../../model/model-source.ts';
+
 /** The measurement of one process: one precision of one model. */
 export interface BenchJob {
-  /** Folder of the checkpoint. */
-  readonly model: string;
+  /** Folder of the checkpoint, or of each part. */
+  readonly model: ModelSource;
+  /** Module that registers model families. */
+  readonly module?: string;
   /** Image file. */
   readonly image: string;
   /** The value of `--dtype`. */

@@ -6,12 +6,16 @@ import type { Command } from 'commander';
 import type { CliCommand } from '../../command.ts';
 import type { Environment } from '../../environment.ts';
 import { ExitCode } from '../../exit-code.ts';
-import { resolveModelFolder } from '../../hub/resolve-model.ts';
+import { resolveModelSource } from '../../hub/resolve-model.ts';
 import { demoModelFolder } from '../../model/demo-model.ts';
+import { sourceOf, type SourceOptions } from '../../model/model-source.ts';
+import { importFamilies } from '../../module/import-module.ts';
 import { positiveIntegerUpTo } from '../../options/argument-parsers.ts';
 import {
+  addFamiliesOption,
   addPrecisionsOption,
   addReportOptions,
+  addSourceOptions,
   offlineOption,
   type ReportOptions,
   revisionOption,
@@ -26,7 +30,7 @@ import type { BenchJob } from './bench-job.ts';
 import { benchJson, type BenchRow, benchTable } from './bench-report.ts';
 import { benchImage } from './example-image.ts';
 
-interface BenchOptions extends ReportOptions {
+interface BenchOptions extends ReportOptions, Omit<SourceOptions, 'model'> {
   readonly dtype: string;
   readonly image?: string;
   readonly rounds: number;
@@ -34,6 +38,7 @@ interface BenchOptions extends ReportOptions {
   readonly threads?: number;
   readonly offline?: boolean;
   readonly revision?: string;
+  readonly module?: string;
 }
 
 const DEFAULT_ROUNDS = 3;
@@ -71,6 +76,8 @@ Examples:
       .addOption(threadsOption())
       .addOption(revisionOption())
       .addOption(offlineOption());
+    addSourceOptions(command);
+    addFamiliesOption(command);
     addReportOptions(command);
   },
   async run(command: Command, environment: Environment) {
@@ -80,20 +87,23 @@ Examples:
     const dtypes = precisionList(options.dtype, 1);
     using interruption = listenForInterrupts(environment, options.quiet === true);
     const { signal } = interruption;
-    const [source] = command.args;
-    const model =
-      source === undefined ? demoModelFolder : await resolveModelFolder(source, options, environment, signal);
+    const [named] = command.args;
+    const source = sourceOf({ ...options, ...defined({ model: named }) }, { demoFolder: demoModelFolder });
+    const { module } = options;
+    await importFamilies(module);
+    const isDemo = named === undefined && source === demoModelFolder && options.revision === undefined;
+    const model = isDemo ? source : await resolveModelSource(source, options, environment, signal);
     await using image = await benchImage(options.image);
     const threads = options.threads ?? (await measuredThreads());
     const rows: BenchRow[] = [];
     for (const dtype of dtypes) {
-      const job = { model, image: image.file, dtype, rounds, newTokens, ...defined({ threads }) };
+      const job = { model, image: image.file, dtype, rounds, newTokens, ...defined({ threads, module }) };
       const row = await measure(job, options, signal);
       if (typeof row === 'number') return row;
       rows.push(row);
       if (options.json === true) environment.stdout.write(benchJson(row));
     }
-    if (options.json !== true) environment.stdout.write(benchTable(rows, title(source, options, threads)));
+    if (options.json !== true) environment.stdout.write(benchTable(rows, title(named, options, threads)));
     return ExitCode.done;
   },
 };

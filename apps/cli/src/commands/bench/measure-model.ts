@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { Blip2, type LoadOptions } from '@blip2/blip2';
 
 import { type ProcessMemory, processMemory } from '../../model/process-memory.ts';
+import { importFamilies } from '../../module/import-module.ts';
 import { dtypeOption } from '../../options/dtype.ts';
 import type { BenchJob, BenchResult, BenchSamples } from './bench-job.ts';
 import { medianOf } from './bench-report.ts';
@@ -12,9 +13,10 @@ const BATCH = 8;
 
 /** Loads a model and measures it. Must be the only work of its process: the first caption is timed from its start. */
 export async function measureModel(
-  { model, image: file, dtype, threads, rounds, newTokens }: BenchJob,
+  { model, module, image: file, dtype, threads, rounds, newTokens }: BenchJob,
   onProgress: NonNullable<LoadOptions['onProgress']>,
 ): Promise<BenchResult> {
+  await importFamilies(module);
   const conversion = watchConversion(onProgress);
   const image = await readFile(file);
   const started = performance.now();

@@ -6,14 +6,18 @@ import type { Environment } from '../../environment.ts';
 import { ExitCode } from '../../exit-code.ts';
 import { describeFailure } from '../../failure.ts';
 import { createDownloadReport } from '../../hub/download-report.ts';
-import { resolveModelFolder } from '../../hub/resolve-model.ts';
+import { resolveModelSource } from '../../hub/resolve-model.ts';
 import { expandImages } from '../../images/expand-images.ts';
 import { withInstructBlipHint } from '../../model/instructblip-hint.ts';
+import { type ModelSource, sourceOf, type SourceOptions } from '../../model/model-source.ts';
+import { importFamilies } from '../../module/import-module.ts';
 import { positiveIntegerUpTo } from '../../options/argument-parsers.ts';
 import {
+  addFamiliesOption,
   addImageArgument,
   addPrecisionsOption,
   addReportOptions,
+  addSourceOptions,
   addUrlOptions,
   offlineOption,
   type ReportOptions,
@@ -30,13 +34,14 @@ import { openPending } from '../../run/open-pending.ts';
 import { compareReport } from './compare-report.ts';
 import type { PrecisionRun } from './precision-run.ts';
 
-interface CompareOptions extends ReportOptions, UrlOptions {
+interface CompareOptions extends ReportOptions, UrlOptions, Omit<SourceOptions, 'model'> {
   readonly dtype: string;
   readonly maxNewTokens: number;
   readonly threads?: number;
   readonly recursive?: boolean;
   readonly offline?: boolean;
   readonly revision?: string;
+  readonly module?: string;
 }
 
 const DEFAULT_NEW_TOKENS = 20;
@@ -66,15 +71,19 @@ Examples:
       .option('-r, --recursive', 'Include the subfolders of folders')
       .addOption(revisionOption())
       .addOption(offlineOption());
+    addSourceOptions(command);
+    addFamiliesOption(command);
     addUrlOptions(command);
     addReportOptions(command);
   },
   async run(command: Command, environment: Environment) {
     const options = command.opts<CompareOptions>();
-    const [source = '', ...paths] = command.args;
+    const [model = '', ...paths] = command.args;
+    const source = sourceOf({ ...options, model }, { demoFolder: model });
     const names = precisionList(options.dtype, 2);
     using interruption = listenForInterrupts(environment, options.quiet === true);
     const { signal } = interruption;
+    await importFamilies(options.module);
     const { images, failed } = await openImages(paths, options, environment, signal);
     if (images.length === 0) return ExitCode.failed;
     const rgbImages = images.map(({ image }) => image);
@@ -110,7 +119,7 @@ async function openImages(
 }
 
 async function runAll(
-  source: string,
+  source: ModelSource,
   names: readonly string[],
   images: readonly RgbImage[],
   options: CompareOptions,
@@ -118,7 +127,7 @@ async function runAll(
   signal: AbortSignal,
 ): Promise<PrecisionRun[]> {
   const { runPrecision } = await import('./precision-run.ts');
-  const folder = await resolveModelFolder(source, options, environment, signal);
+  const resolved = await resolveModelSource(source, options, environment, signal);
   const { maxNewTokens, threads } = options;
   const report = await createDownloadReport(environment, { quiet: options.quiet === true, progress: true });
   const runs: PrecisionRun[] = [];
@@ -131,7 +140,7 @@ async function runAll(
       ...(threads !== undefined && { threads }),
       ...dtypeOption(name),
     } as const;
-    const run = runPrecision(folder, images, { load, maxNewTokens, signal }, runs[0]?.images);
+    const run = runPrecision(resolved, images, { load, maxNewTokens, signal }, runs[0]?.images);
     runs.push(await withInstructBlipHint(run));
     report.clear();
   }

@@ -1,7 +1,14 @@
-import { Blip2ForConditionalGeneration, type Blip2Pipeline, type LoadOptions, type VisualPrefix } from '@blip2/blip2';
+import {
+  Blip2ForConditionalGeneration,
+  type Blip2Pipeline,
+  type LoadOptions,
+  resolveSources,
+  type VisualPrefix,
+} from '@blip2/blip2';
 import { expectFinite, type RgbImage } from '@blip2/interfaces';
 import { Blip2Processor } from '@blip2/processor';
 
+import type { ModelSource } from '../../model/model-source.ts';
 import { processMemory } from '../../model/process-memory.ts';
 
 /** Results of one precision on one image. */
@@ -33,16 +40,17 @@ export interface RunSettings {
  * precision uses its own captions.
  */
 export async function runPrecision(
-  folder: string,
+  source: ModelSource,
   rgbImages: readonly RgbImage[],
   { load, maxNewTokens, signal }: RunSettings,
   first?: readonly ImageRun[],
 ): Promise<PrecisionRun> {
   const { rssAnonMiB: before } = processMemory();
   const started = performance.now();
-  const model = await Blip2ForConditionalGeneration.fromPretrained(folder, load);
+  const model = await Blip2ForConditionalGeneration.fromPretrained(source, load);
   try {
-    const processor = await Blip2Processor.fromPretrained(folder);
+    const { images: imageSettings, processor: text } = await resolveSources(source, load);
+    const processor = await Blip2Processor.fromPretrained({ images: imageSettings, text });
     const loadMs = performance.now() - started;
     const images: ImageRun[] = [];
     for (const [index, image] of rgbImages.entries()) {

@@ -2,6 +2,7 @@ import type { FeatureParts, InputsKind } from '@blip2/blip2';
 import { Blip2Error, mustBe } from '@blip2/interfaces';
 
 import type { FeaturePart } from '../../model/model-port.ts';
+import { SOURCE_NAMES } from '../../model/model-source.ts';
 import type { ImageOptions } from '../../options/common-options.ts';
 import { isJsonLines, isTensorFile } from '../../output/output-path.ts';
 import type { OpenOutput } from '../../output/output-request.ts';
@@ -46,13 +47,13 @@ export interface EmbedSettings {
 }
 
 /**
- * Resolves the options for a kind of inputs. `readParts` is called with the model if no component is given.
+ * Resolves the options for a kind of inputs. `readParts` is called if a model and no component is given.
  * @throws Blip2Error `INVALID_ARGUMENT` for options that exclude each other, or without an output.
  */
 export async function embedSettings(
   kind: InputKind,
   options: EmbedOptions,
-  readParts: (source: string) => Promise<FeatureParts | undefined>,
+  readParts: () => Promise<FeatureParts | undefined>,
 ): Promise<EmbedSettings> {
   expectOutput(options);
   const [pool, openOutput] = [poolOf(kind, options), openOutputOf(kind, options)];
@@ -74,11 +75,13 @@ const KINDS: Readonly<Record<InputKind, InputsKind>> = { images: 'images', texts
 /** The component of the options, or the first that the checkpoint has for the inputs. */
 async function partOf(
   kind: InputKind,
-  { part, model, module }: EmbedOptions,
-  readParts: (source: string) => Promise<FeatureParts | undefined>,
+  options: EmbedOptions,
+  readParts: () => Promise<FeatureParts | undefined>,
 ): Promise<FeaturePart> {
   const known = PARTS[kind];
-  const own = part === undefined && model !== undefined && module === undefined ? await readParts(model) : undefined;
+  const { part, model, module } = options;
+  const isGiven = model !== undefined || SOURCE_NAMES.some((name) => options[name] !== undefined);
+  const own = part === undefined && isGiven && module === undefined ? await readParts() : undefined;
   const first = own ? own[KINDS[kind]][0] : known[0];
   if (part === undefined && first !== undefined) return first;
   if (part === undefined)

@@ -5,9 +5,10 @@ import { type Command, Option } from 'commander';
 import type { CliCommand } from '../../command.ts';
 import type { Environment } from '../../environment.ts';
 import type { ExitCode } from '../../exit-code.ts';
-import { revisionOf } from '../../hub/revision-of.ts';
+import { demoRetrievalFolder } from '../../model/demo-model.ts';
 import { embeddingKind } from '../../model/model-kinds.ts';
 import type { Embedding, EmbeddingModel } from '../../model/model-port.ts';
+import { revisionOf, sourceOf } from '../../model/model-source.ts';
 import { integer, positiveIntegerUpTo, repeated } from '../../options/argument-parsers.ts';
 import { addImageArgument, addImageOptions, addModuleOption } from '../../options/common-options.ts';
 import { givenTexts } from '../../options/text-values.ts';
@@ -93,7 +94,7 @@ Examples:
     const options = command.opts<EmbedOptions>();
     const given = options.text ?? [];
     const kind: InputKind = command.args.length === 0 ? 'texts' : given.length === 0 ? 'images' : 'pairs';
-    const settings = await embedSettings(kind, options, (source) => readParts(source, options, environment));
+    const settings = await embedSettings(kind, options, () => readParts(options, environment));
     const texts = givenTexts('--text', given);
     if (kind === 'texts' && texts.length === 0)
       throw new Blip2Error('INVALID_ARGUMENT', 'embed needs images, or texts with --text');
@@ -103,15 +104,12 @@ Examples:
   },
 };
 
-async function readParts(
-  source: string,
-  { revision, offline }: EmbedOptions,
-  environment: Environment,
-): Promise<FeatureParts | undefined> {
+async function readParts(options: EmbedOptions, environment: Environment): Promise<FeatureParts | undefined> {
   using interruption = listenForInterrupts(environment, true);
+  const source = sourceOf(options, { demoFolder: demoRetrievalFolder });
   return environment.featurePartsOf(source, {
-    ...(await revisionOf(source, revision)),
-    localFilesOnly: offline === true,
+    ...(await revisionOf(source, options.revision)),
+    localFilesOnly: options.offline === true,
     signal: interruption.signal,
   });
 }

@@ -6,7 +6,7 @@ import type { CliCommand } from '../../command.ts';
 import type { Environment } from '../../environment.ts';
 import { ExitCode } from '../../exit-code.ts';
 import { createDownloadReport } from '../../hub/download-report.ts';
-import { revisionOf } from '../../hub/revision-of.ts';
+import { revisionOf } from '../../model/model-source.ts';
 import { demoModelFolder } from '../../model/demo-model.ts';
 import { positiveInteger } from '../../options/argument-parsers.ts';
 import {

@@ -8,8 +8,10 @@ import { expandImages } from '../../images/expand-images.ts';
 import type { HeatmapModel, HeatmapSubject } from '../../model/heatmap-port.ts';
 import { heatmapKind } from '../../model/model-kinds.ts';
 import { openModel } from '../../model/open-model.ts';
+import { importFamilies } from '../../module/import-module.ts';
 import { integer, positiveIntegerUpTo, repeated } from '../../options/argument-parsers.ts';
 import {
+  addFamiliesOption,
   addImageArgument,
   addModelOptions,
   addReportOptions,
@@ -109,10 +111,12 @@ Examples:
     addUrlOptions(command);
     addReportOptions(command);
     addModelOptions(command);
+    addFamiliesOption(command);
   },
   async run(command: Command, environment: Environment) {
     const options = command.opts<HeatmapOptions>();
     const subject = heatmapSubject(options);
+    await importFamilies(options.module);
     using interruption = listenForInterrupts(environment, options.quiet === true);
     const { signal } = interruption;
     try {

@@ -12,6 +12,8 @@ import {
 import type { WeightStore } from '@blip2/interfaces';
 import { BlipImageProcessor } from '@blip2/processor';
 
+import type { ModelSource } from '../../model/model-source.ts';
+
 /** A tensor that the model reads. */
 export type ExpectedTensor = ReturnType<typeof modelTensors>[number];
 
@@ -33,25 +35,25 @@ const LOAD_OPTIONS = { threads: 1 } as const;
  * @throws Blip2Error as these commands.
  */
 export async function expectLoadable(
-  folder: string,
+  source: ModelSource,
   config: ModelConfig,
   store: WeightStore,
   use: CheckpointUse,
 ): Promise<void> {
-  const imageProcessor = await loadImageProcessor(folder, use);
+  const imageProcessor = await loadImageProcessor(source, use);
   expectUsableWeights(expectedTensors(config, use !== 'retrieval'), store);
   await expectUsableImages(imageProcessor, config);
 }
 
-async function loadImageProcessor(folder: string, use: CheckpointUse): Promise<BlipImageProcessor> {
+async function loadImageProcessor(source: ModelSource, use: CheckpointUse): Promise<BlipImageProcessor> {
   if (use === 'features') {
-    await using parts = await openCheckpointParts(folder, LOAD_OPTIONS);
+    await using parts = await openCheckpointParts(source, LOAD_OPTIONS);
     for (const part of [parts.vision, parts.qformer, parts.projection]) await part();
-    return BlipImageProcessor.fromPretrained(folder);
+    return BlipImageProcessor.fromPretrained(parts.folders.images);
   }
   await using model =
     use === 'generation'
-      ? await loadImageTasks(folder, LOAD_OPTIONS)
-      : await Blip2Retrieval.fromPretrained(folder, LOAD_OPTIONS);
+      ? await loadImageTasks(source, LOAD_OPTIONS)
+      : await Blip2Retrieval.fromPretrained(source, LOAD_OPTIONS);
   return model.processor.imageProcessor;
 }

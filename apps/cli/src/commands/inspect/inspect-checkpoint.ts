@@ -1,12 +1,20 @@
-import { join } from 'node:path';
-
-import { expectUsablePrompts, missingTensors, type ModelConfig, unexpectedTensors } from '@blip2/blip2';
+import {
+  expectUsablePrompts,
+  missingTensors,
+  type ModelConfig,
+  type ModelFolders,
+  openWholeWeights,
+  readSourcesConfig,
+  resolveSources,
+  unexpectedTensors,
+} from '@blip2/blip2';
 import { type ModelWeights, openModelWeights } from '@blip2/checkpoint';
 import { Blip2Config, InstructBlipConfig, readConfig } from '@blip2/config';
 import { type ResolveOptions } from '@blip2/hub';
 import { defined, type StoredTensor } from '@blip2/interfaces';
 
 import { describeFailure, type Failure } from '../../failure.ts';
+import { type ModelSource, sourcesIn } from '../../model/model-source.ts';
 import type { CheckpointReport } from './checkpoint-report.ts';
 import { architectureOf, configReport, languageSizes } from './config-report.ts';
 import { type ExpectedTensor, expectedTensors, expectLoadable } from './expect-loadable.ts';
@@ -22,16 +30,20 @@ import { partReports } from './weights-report.ts';
  * model cannot run is collected, not thrown.
  * @throws Blip2Error `MISSING_FILE` if the folder does not exist; as `resolveSource`.
  */
-export async function inspectCheckpoint(source: string, options: ResolveOptions): Promise<CheckpointReport> {
+export async function inspectCheckpoint(source: ModelSource, options: ResolveOptions): Promise<CheckpointReport> {
   await using opened = await openSource(source, options);
-  const { folder, download } = opened;
+  const { download } = opened;
+  const folder = typeof opened.folders === 'string' ? opened.folders : opened.folders.qformer;
   const unsupported: Failure[] = [];
   const attempt = <T>(work: Promise<T>): Promise<T | undefined> =>
     work.catch((error: unknown) => void unsupported.push(describeFailure(error)));
   const json = await attempt(readConfig(folder));
-  const config =
-    json === undefined ? undefined : await attempt((async () => readModelConfig(json, join(folder, 'config.json')))());
-  await using checkpoint = await attempt(openModelWeights(folder));
+  const folders = json === undefined ? undefined : await attempt(resolveSources(opened.folders, {}));
+  const config = folders && (await attempt(readModelConfig(json, folders)));
+  await using checkpoint = await attempt(
+    // One folder is reported with all of its tensors, also those that no model reads.
+    folders && typeof opened.folders !== 'string' ? openWholeWeights(folders) : openModelWeights(folder),
+  );
   const tensors = checkpoint && ownTensors(checkpoint, config);
   const hasLanguageModel =
     config?.modelType === 'instructblip' ||
@@ -41,7 +53,7 @@ export async function inspectCheckpoint(source: string, options: ResolveOptions)
   const expected = config && expectedTensors(config, hasLanguageModel);
   const promptFailure = config && hasLanguageModel ? promptFailureOf(config) : undefined;
   const use = !hasLanguageModel ? 'retrieval' : promptFailure ? 'features' : 'generation';
-  if (config && checkpoint) await attempt(expectLoadable(folder, config, checkpoint, use));
+  if (config && checkpoint) await attempt(expectLoadable(opened.folders, config, checkpoint, use));
   const isLoadable = config !== undefined && checkpoint !== undefined && unsupported.length === 0;
   if (isLoadable && promptFailure) unsupported.push(promptFailure);
   const architecture = architectureOf(json);
@@ -51,7 +63,7 @@ export async function inspectCheckpoint(source: string, options: ResolveOptions)
       ? byPrecision((precision) => precisionSize(config, checkpoint, tensors, precision))
       : undefined;
   return {
-    model: source,
+    model: sourcesIn(source).join(', '),
     ...defined({ architecture }),
     ...(config && configReport(config, hasLanguageModel)),
     ...(checkpoint && { origin: checkpoint.origin }),
@@ -79,10 +91,10 @@ function promptFailureOf(config: ModelConfig): Failure | undefined {
   }
 }
 
-function readModelConfig(json: unknown, where: string): ModelConfig {
+async function readModelConfig(json: unknown, folders: ModelFolders): Promise<ModelConfig> {
   return Object(json).model_type === 'instructblip'
-    ? InstructBlipConfig.fromJson(json, where)
-    : Blip2Config.fromJson(json, where);
+    ? readSourcesConfig(InstructBlipConfig, folders)
+    : readSourcesConfig(Blip2Config, folders);
 }
 
 function weightsReport(
@@ -105,7 +117,10 @@ function weightsReport(
 }
 
 /** The tensors to count: a head that is tied to the token embedding would be counted twice. */
-function ownTensors(checkpoint: ModelWeights, config: ModelConfig | undefined): readonly StoredTensor[] {
+function ownTensors(
+  checkpoint: Pick<ModelWeights, 'tensors'>,
+  config: ModelConfig | undefined,
+): readonly StoredTensor[] {
   const tied = config && languageSizes(config.textConfig).hasTiedHead;
   return [...checkpoint.tensors.values()].filter(({ name }) => !(tied && name === 'language_model.lm_head.weight'));
 }

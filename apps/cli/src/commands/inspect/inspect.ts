@@ -1,17 +1,26 @@
+import { defined } from '@blip2/interfaces';
 import type { Command } from 'commander';
 
 import type { CliCommand } from '../../command.ts';
 import type { Environment } from '../../environment.ts';
 import { ExitCode } from '../../exit-code.ts';
-import { revisionOf } from '../../hub/revision-of.ts';
 import { demoModelFolder } from '../../model/demo-model.ts';
-import { addOutputOptions, offlineOption, type OutputOptions, revisionOption } from '../../options/common-options.ts';
+import { revisionOf, sourceOf, type SourceOptions } from '../../model/model-source.ts';
+import { importFamilies } from '../../module/import-module.ts';
+import {
+  addFamiliesOption,
+  addOutputOptions,
+  addSourceOptions,
+  offlineOption,
+  type OutputOptions,
+  revisionOption,
+} from '../../options/common-options.ts';
 import { expectWritable } from '../../output/output-path.ts';
 import { replaceFile } from '../../output/replaced-file.ts';
 import { stdoutSink } from '../../output/result-sink.ts';
 
-interface InspectOptions extends OutputOptions {
-  readonly model?: string;
+interface InspectOptions extends OutputOptions, SourceOptions {
+  readonly module?: string;
   readonly offline?: boolean;
   readonly revision?: string;
 }
@@ -37,6 +46,8 @@ Examples:
       .option('-m, --model <model>', 'Same as the argument')
       .addOption(revisionOption())
       .addOption(offlineOption());
+    addSourceOptions(command);
+    addFamiliesOption(command);
     addOutputOptions(command);
   },
   async run(command: Command, environment: Environment) {
@@ -45,7 +56,9 @@ Examples:
     if (options.output !== undefined) await expectWritable(options.output);
     const { inspectCheckpoint } = await import('./inspect-checkpoint.ts');
     const { reportTable } = await import('./report-table.ts');
-    const source = command.args[0] ?? options.model ?? demoModelFolder;
+    const model = command.args[0] ?? options.model;
+    const source = sourceOf({ ...options, ...defined({ model }) }, { demoFolder: demoModelFolder });
+    await importFamilies(options.module);
     const report = await inspectCheckpoint(source, {
       localFilesOnly: options.offline === true,
       ...(await revisionOf(source, options.revision)),

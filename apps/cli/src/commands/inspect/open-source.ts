@@ -2,10 +2,41 @@ import { outlineModel } from '@blip2/checkpoint';
 import { hubModel, type ResolveOptions, resolveSource } from '@blip2/hub';
 import { Blip2Error, defined } from '@blip2/interfaces';
 
+import { mapSource, type ModelSource } from '../../model/model-source.ts';
+import { withDisposableStack } from '../../module/disposable-stack.ts';
 import type { DownloadReport } from './checkpoint-report.ts';
 
-/** A folder to inspect, and the size of the download if it only holds the outline of a hub model. */
+/** Folders to inspect, and the size of the download if some only hold the outline of a hub model. */
 export interface OpenedSource extends AsyncDisposable {
+  readonly folders: ModelSource;
+  readonly download?: DownloadReport;
+}
+
+/**
+ * Opens the sources of a model. See `openOne`.
+ * @throws Blip2Error as `resolveSource` and `outlineModel`.
+ */
+export async function openSource(source: ModelSource, options: ResolveOptions): Promise<OpenedSource> {
+  return withDisposableStack(async ({ use, disposeAsync }) => {
+    const opened = new Map<string, OpenedFolder>();
+    const folders = await mapSource(source, async (each) => {
+      const folder = opened.get(each) ?? use(await openOne(each, options));
+      opened.set(each, folder);
+      return folder.folder;
+    });
+    const downloads = [...opened.values()].flatMap(({ download }) => download ?? []);
+    return { folders, ...defined({ download: sumOf(downloads) }), [Symbol.asyncDispose]: disposeAsync };
+  });
+}
+
+function sumOf([first, ...rest]: readonly DownloadReport[]): DownloadReport | undefined {
+  if (!first || rest.length === 0) return first;
+  const sum = (key: 'totalBytes' | 'missingBytes'): number =>
+    [first, ...rest].reduce((total, report) => total + report[key], 0);
+  return { totalBytes: sum('totalBytes'), missingBytes: sum('missingBytes') };
+}
+
+interface OpenedFolder extends AsyncDisposable {
   readonly folder: string;
   readonly download?: DownloadReport;
 }
@@ -15,7 +46,7 @@ export interface OpenedSource extends AsyncDisposable {
  * without weights.
  * @throws Blip2Error as `resolveSource` and `outlineModel`.
  */
-export async function openSource(source: string, options: ResolveOptions): Promise<OpenedSource> {
+async function openOne(source: string, options: ResolveOptions): Promise<OpenedFolder> {
   let offline: Blip2Error;
   try {
     return {

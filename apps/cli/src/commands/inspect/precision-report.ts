@@ -1,4 +1,4 @@
-import { type ModelConfig, plannedFiles } from '@blip2/blip2';
+import { isTokenEmbedding, type ModelConfig, plannedFiles } from '@blip2/blip2';
 import { plannedBytes } from '@blip2/checkpoint';
 import type { PlannedWeight, StoredTensor, WeightStore } from '@blip2/interfaces';
 
@@ -27,6 +27,7 @@ export function precisionSize(
 ): PrecisionSize {
   const files = plannedFiles(config, store, precision);
   const planned = new Set(files.flatMap(({ weights }) => weights.map(({ name }) => name)));
+  // Token embeddings are read row by row from the checkpoint, even if a tied head is converted.
   const rest = own.filter(({ name }) => !planned.has(name) || isTokenEmbedding(name));
   const convertedBytes = files.reduce((sum, { weights }) => sum + plannedBytes(weights, store.folder), 0);
   const restBytes = rest.reduce((sum, tensor) => sum + float32Bytes(tensor), 0);
@@ -42,11 +43,6 @@ export function precisionSize(
 
 function isInteger({ precision }: PlannedWeight): boolean {
   return precision !== 'fp32';
-}
-
-/** Token embeddings are read row by row from the checkpoint, even if a tied head is converted. */
-function isTokenEmbedding(name: string): boolean {
-  return /\.(?:embed_tokens|shared)\.weight$/.test(name);
 }
 
 function float32Bytes({ shape }: StoredTensor): number {
