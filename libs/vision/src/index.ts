@@ -30,6 +30,11 @@ export type {
 export { Dinov2VisionEncoder } from './dinov2/dinov2-vision-encoder.ts';
 export { expectPixelDims, expectPixelValues, type ImageSizes } from './expect-pixel-values.ts';
 export { loadVisionEncoder, visionFamily } from './families.ts';
+export {
+  type OnnxVisionEncoder,
+  onnxVisionEncoder,
+  type OnnxVisionEncoderOptions,
+} from './onnx-file/onnx-vision-encoder.ts';
 export { SiglipVisionEncoder } from './siglip/siglip-vision-encoder.ts';
 export type {
   CheckpointVisionEncoder,
