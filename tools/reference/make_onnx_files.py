@@ -4,7 +4,7 @@
 They are what `onnxVisionEncoder` and `onnxLanguageModel` are tested with: files that this repository did not write.
 Needs `pip install onnx` in addition to requirements.txt.
 
-    python make_onnx_files.py --out ../parity/cases/onnx-files
+    python make_onnx_files.py --out ../parity/cases/values/onnx-files
 """
 
 import argparse
@@ -145,10 +145,10 @@ def main():
     following = grown.sum(1, keepdim=True) - 1
     tensors["next_logits"] = decoder(table(torch.tensor(NEXT)), grown, following, *keys)[0]
 
-    save_file({name: value.contiguous() for name, value in tensors.items()}, folder / "golden.safetensors")
+    save_file({name: value.contiguous() for name, value in tensors.items()}, folder / "expected.safetensors")
     (folder / "config.json").write_text(json.dumps(json.loads(model.config.to_json_string()), indent=1) + "\n")
     stated = {"ids": IDS, "mask": MASK, "next": NEXT, "made_with": {"torch": torch.__version__}}
-    (folder / "golden.json").write_text(json.dumps(stated) + "\n")
+    (folder / "expected.json").write_text(json.dumps(stated) + "\n")
 
 
 if __name__ == "__main__":

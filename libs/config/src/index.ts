@@ -5,9 +5,20 @@ export { InstructBlipConfig } from './instructblip-config.ts';
 export { Blip2QFormerConfig, type PositionEmbeddingType } from './qformer-config.ts';
 export { readConfig } from './read-config.ts';
 export { type Activation, activations } from './schema/activation.ts';
-export type { ConfigFormat, PartConfig } from './schema/define-config.ts';
-export type { ToJsonOptions } from './schema/field-table.ts';
+export { requirePatches, requireWholeHeads } from './schema/config-rules.ts';
+export {
+  type ConfigDefinition,
+  type ConfigFormat,
+  type ConfigSource,
+  defineConfig,
+  type PartConfig,
+} from './schema/define-config.ts';
+export { type FieldTypes, fieldTypes } from './schema/field-kit.ts';
+export type { FieldTable, ToJsonOptions } from './schema/field-table.ts';
+export type { Field } from './schema/field-types.ts';
 export { findFamily } from './schema/find-family.ts';
+export { MAX_HEADS, MAX_IMAGE_SIZE, MAX_LAYERS, MAX_POSITIONS, MAX_VOCABULARY, MAX_WIDTH } from './schema/limits.ts';
+export type { PartKey } from './schema/sub-config.ts';
 export { Gemma3TextConfig } from './text/gemma3-text-config.ts';
 export { Gpt2Config } from './text/gpt2-config.ts';
 export { LlamaConfig } from './text/llama-config.ts';
@@ -16,9 +27,17 @@ export { OptConfig } from './text/opt-config.ts';
 export { Phi3Config } from './text/phi3-config.ts';
 export { Qwen2Config } from './text/qwen2-config.ts';
 export { Qwen3Config } from './text/qwen3-config.ts';
-export type { RotaryDecoderConfig, RotaryDecoderFields } from './text/rotary-decoder-config.ts';
+export {
+  defineRotaryDecoderConfig,
+  type RotaryDecoderConfig,
+  type RotaryDecoderDefaults,
+  type RotaryDecoderDefinition,
+  type RotaryDecoderFields,
+  rotaryDecoderSizes,
+} from './text/rotary-decoder-config.ts';
+export { type RotaryModel, type RotaryParameters, rotaryParameters } from './text/rotary-parameters.ts';
 export type { RotaryScaling } from './text/rotary-scaling.ts';
-export type { LayerType, WindowedLayers } from './text/sliding-window.ts';
+export { type LayerType, layerTypes, slidingWindow, type WindowedLayers } from './text/sliding-window.ts';
 export { T5Config } from './text/t5-config.ts';
 export { TextConfig } from './text/text-config.ts';
 export type { TextConfigMembers } from './text/text-config-members.ts';
@@ -30,5 +49,10 @@ export { Dinov2Config } from './vision/dinov2-config.ts';
 export { SiglipVisionConfig } from './vision/siglip-vision-config.ts';
 export { VisionConfig, visionConfigFamily } from './vision/vision-families.ts';
 export type { VisionConfigFamily, VisionConfigMembers } from './vision/vision-family.ts';
+export {
+  type SharedVisionDefaults,
+  type SharedVisionFields,
+  sharedVisionFields,
+} from './vision/vision-transformer-fields.ts';
 export { VitConfig } from './vision/vit-config.ts';
 export { formatConfig, writeConfig, writePartConfig } from './write-config.ts';

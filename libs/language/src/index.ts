@@ -1,3 +1,4 @@
+export { type CausalBlocks, causalDecoder, type CausalLayerContext } from './causal/causal-decoder.ts';
 export type {
   CausalLanguageModel,
   CausalLMInputs,
@@ -18,10 +19,22 @@ export {
 export { causalLoss, crossEntropy, IGNORED_LABEL } from './causal/cross-entropy.ts';
 export { type CausalDefinition, defineCausalLanguageModel } from './causal/define-causal-language-model.ts';
 export { defineRotaryLanguageModel, type RotaryDefinition } from './causal/define-rotary-language-model.ts';
-export type { LearnedPositionsSignature } from './causal/learned-positions.ts';
+export { groupedAttention, type GroupedAttentionOptions } from './causal/grouped-attention.ts';
+export { type LearnedPositionsSignature, learnedPositionsSignature } from './causal/learned-positions.ts';
+export { positionsOf } from './causal/positions.ts';
 export type { RotaryConfigOf, RotaryDecoderLayout } from './causal/rotary-decoder-layout.ts';
-export type { RotarySignature } from './causal/rotary-inputs.ts';
-export type { DecoderRequest } from './decoder-outputs.ts';
+export {
+  type RotaryConfig,
+  rotaryFrequencies,
+  type RotaryInputs,
+  rotaryInputs,
+  type RotarySignature,
+  rotarySignature,
+  rotations,
+  rotationsOf,
+} from './causal/rotary-inputs.ts';
+export { isWindowed, windowBias, windowOf, type Windows, windowSignature } from './causal/window.ts';
+export { type DecoderLayerOutput, type DecoderRequest, DECODING } from './decoder-outputs.ts';
 export type { CachedStep, CachedStepOutput, CachedStepper } from './decoding/cached-decoding.ts';
 export {
   type CausalStep,
@@ -29,7 +42,7 @@ export {
   type CausalStepper,
   startCausalDecoding,
 } from './decoding/causal-decoding.ts';
-export type { StoresByRows } from './decoding/decode-stores.ts';
+export { decodingName, storeForRows, type StoresByRows, storesByRows } from './decoding/decode-stores.ts';
 export { type CrossTensor, type EncoderMemory, encoderMemory } from './decoding/encoder-memory.ts';
 export type { CacheTensor, NewRows } from './decoding/key-value-cache.ts';
 export { type CacheSize, KeyValueCache } from './decoding/key-value-cache.ts';
@@ -40,6 +53,14 @@ export {
   type Seq2SeqStepper,
   startSeq2SeqDecoding,
 } from './decoding/seq2seq-decoding.ts';
+export {
+  countedPositionIds,
+  namedRotations,
+  offsetPositionIds,
+  type PositionValues,
+  rotationValues,
+} from './exported/position-values.ts';
+export type { NewPositions } from './exported/sequence-values.ts';
 export {
   languageFamilies,
   languageFamily,
@@ -80,6 +101,7 @@ export {
 export { Phi3ForCausalLM } from './phi3/phi3-for-causal-lm.ts';
 export { Qwen2ForCausalLM } from './qwen2/qwen2-for-causal-lm.ts';
 export { Qwen3ForCausalLM } from './qwen3/qwen3-for-causal-lm.ts';
+export { sensitiveHead } from './sensitive-head.ts';
 export type {
   Seq2SeqLanguageModel,
   Seq2SeqLMInputs,
@@ -103,4 +125,5 @@ export {
 } from './t5/t5-encoder-graph.ts';
 export { createT5ForConditionalGeneration, T5ForConditionalGeneration } from './t5/t5-for-conditional-generation.ts';
 export { t5Initializer, t5Tensors } from './t5/t5-tensors.ts';
-export type { EmbeddingSignature } from './token-embedding-graph.ts';
+export { type HeadOptions, headWeights, languageModelHead, tokenEmbedding } from './tied-embedding.ts';
+export { buildTokenEmbedding, type EmbeddingSignature, type TokenEmbeddingOptions } from './token-embedding-graph.ts';

@@ -42,8 +42,8 @@ describe('a decoder that torch exported', () => {
   for (const check of languageModelConformance({ create: () => onnxLanguageModel(file) })) test(check.name, check.run);
 
   test('returns what torch computed, with padding on the left and a past', async () => {
-    const golden = JSON.parse(await readFile(join(torch, 'golden.json'), 'utf8'));
-    const recorded = readTensorFile(await readFile(join(torch, 'golden.safetensors')));
+    const golden = JSON.parse(await readFile(join(torch, 'expected.json'), 'utf8'));
+    const recorded = readTensorFile(await readFile(join(torch, 'expected.safetensors')));
     await using model = await onnxLanguageModel(file);
     expect(model).toMatchObject({
       architecture: 'causal',

@@ -20,7 +20,7 @@ let recorded: ReadonlyMap<string, Tensor>;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'blip2-onnx-file-'));
-  recorded = readTensorFile(await readFile(join(torch, 'golden.safetensors')));
+  recorded = readTensorFile(await readFile(join(torch, 'expected.safetensors')));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
