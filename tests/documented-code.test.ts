@@ -58,7 +58,7 @@ const TIMEOUT = 60_000;
 const OTHERS: Readonly<Record<string, string>> = {
   sh: 'documented-commands.test.ts runs them',
   text: 'the output of the block before',
-  python: 'it needs PyTorch; the next block is equivalent and runs',
+  python: 'it needs packages of Python',
   mermaid: 'architecture.test.ts compares it with the imports',
   '': 'file formats',
 };

@@ -7,6 +7,15 @@ export { ROTARY_TOKEN_EMBEDDING } from './causal/rotary-decoder.ts';
 export { rotaryInputs, rotarySignature, rotationsOf } from './causal/rotary-inputs.ts';
 export { windowOf } from './causal/window.ts';
 export type { DecoderLayerOutput } from './decoder-outputs.ts';
+export { decodingName, storeForRows, storesByRows } from './decoding/decode-stores.ts';
+export {
+  countedPositionIds,
+  namedRotations,
+  offsetPositionIds,
+  type PositionValues,
+  rotationValues,
+} from './exported/position-values.ts';
+export type { NewPositions } from './exported/sequence-values.ts';
 export { sensitiveHead } from './sensitive-head.ts';
 export { type HeadOptions, headWeights, languageModelHead, tokenEmbedding } from './tied-embedding.ts';
 export { buildTokenEmbedding, type TokenEmbeddingOptions } from './token-embedding-graph.ts';

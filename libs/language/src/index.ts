@@ -63,6 +63,14 @@ export {
 } from './llama/llama-graph.ts';
 export { MistralForCausalLM } from './mistral/mistral-for-causal-lm.ts';
 export { MT5ForConditionalGeneration } from './mt5/mt5-for-conditional-generation.ts';
+export type { CacheOptions } from './onnx-file/decoder-layout.ts';
+export type { EmbeddingMatrix, EmbedTokens } from './onnx-file/file-embeddings.ts';
+export type { LanguageFileOptions } from './onnx-file/file-settings.ts';
+export {
+  type OnnxLanguageModel,
+  onnxLanguageModel,
+  type OnnxLanguageModelOptions,
+} from './onnx-file/onnx-language-model.ts';
 export { createOptForCausalLM, OptForCausalLM } from './opt/opt-for-causal-lm.ts';
 export {
   buildOptDecoder,

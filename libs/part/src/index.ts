@@ -10,6 +10,7 @@ export {
   PART_MEMBERS,
   type PartOfModel,
 } from './define-part.ts';
+export { withFiniteOutputs } from './finite-outputs.ts';
 export {
   expectForwardOptions,
   type ForwardOptionName,
@@ -20,6 +21,10 @@ export {
   RESOLVE_OPTIONS,
   SAVE_OPTIONS,
 } from './known-options.ts';
+export { expectFileValue, expectFixedAxis, expectKnownInputs } from './onnx-file/expect-file-values.ts';
+export { type OnnxFile, readOnnxFile } from './onnx-file/read-onnx-file.ts';
+export { integerSetting, objectSetting, positiveOption } from './onnx-file/setting-values.ts';
+export { DATA_SUFFIX, writeGraph, type WriteGraphOptions, type WrittenGraph } from './onnx-file/write-graph.ts';
 export type { PartContext, PartDefinition, PartOfModelDefinition } from './part-definition.ts';
 export { partFolder } from './part-folder.ts';
 export { openPartWeights, overlayPartWeights, type PartWeights, partWeights, pathStart } from './part-weights.ts';

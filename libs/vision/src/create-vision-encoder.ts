@@ -49,7 +49,8 @@ export interface VisionOutput extends VisionStates {
 /** The outputs of an encoder whose checkpoint may lack the pooler. */
 export type OptionallyPooledOutput = VisionStates & Partial<Pick<VisionOutput, 'poolerOutput'>>;
 
-type VisionOutputs = OutputsOf<EncoderSignature>;
+/** The outputs of an encoder's graph. */
+export type VisionOutputs = OutputsOf<EncoderSignature>;
 
 /** What an encoder architecture supplies: its sizes and its graph. Everything else is the same for all. */
 export interface VisionArchitecture<R, Output extends VisionStates = VisionOutput> {
@@ -95,13 +96,14 @@ const VISION_INPUTS: readonly string[] = [
 const ENCODE_OPTIONS = ['interpolatePosEncoding'] as const;
 const FORWARD_OPTIONS = ['outputHiddenStates', 'outputAttentions', ...ENCODE_OPTIONS] as const;
 
-type Request = { readonly [K in keyof VisionRequest]: boolean } & {
+/** The request of an encoder's graph. */
+export type EncoderRequest = { readonly [K in keyof VisionRequest]: boolean } & {
   readonly layers?: number;
   readonly pooled?: boolean;
 };
 
 /** `encode` in batches, and `forward` with all requested outputs. */
-function createVisionEncoder<R extends Request, Output extends VisionStates>(
+function createVisionEncoder<R extends EncoderRequest, Output extends VisionStates>(
   architecture: VisionArchitecture<R, Output>,
   { store }: PartWeights,
   sessions: LazySessions,
@@ -152,7 +154,7 @@ export interface EncoderLifecycle<C, O extends object, Output extends VisionStat
 }
 
 /** The lifecycle of encoders of an architecture. */
-export function encoderLifecycle<C, O extends object, R extends Request, Output extends VisionStates>(
+export function encoderLifecycle<C, O extends object, R extends EncoderRequest, Output extends VisionStates>(
   architectureOf: (context: PartContext<C, PartWeights, O>) => VisionArchitecture<R, Output>,
 ): EncoderLifecycle<C, O, Output> {
   return {
@@ -170,7 +172,7 @@ export function encoderLifecycle<C, O extends object, R extends Request, Output 
   };
 }
 
-function openEncoder<R extends Request, Output extends VisionStates>(
+function openEncoder<R extends EncoderRequest, Output extends VisionStates>(
   architecture: VisionArchitecture<R, Output>,
   store: WeightStore,
   sessions: LazySessions,

@@ -34,6 +34,11 @@ export {
   visionTensors,
 } from './families.ts';
 export type { FeatureLayerOptions } from './feature-layer.ts';
+export {
+  type OnnxVisionEncoder,
+  onnxVisionEncoder,
+  type OnnxVisionEncoderOptions,
+} from './onnx-file/onnx-vision-encoder.ts';
 export { SiglipVisionEncoder } from './siglip/siglip-vision-encoder.ts';
 export type {
   CheckpointVisionEncoder,

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { wrapWriteErrors } from '@blip2/files';
 import { Blip2Error, defined, expectKnownOptions, mustBe, type PrecisionChoice } from '@blip2/interfaces';
 import { DEFAULT_OPSET, expectOpset } from '@blip2/onnx';
+import { DATA_SUFFIX, writeGraph } from '@blip2/part';
 import { readImageSettings } from '@blip2/processor';
 
 import { copyCompanions } from '../checkpoint/companion-files.ts';
@@ -13,7 +14,6 @@ import { LOAD_OPTIONS, type LoadOptions } from '../parts/load-options.ts';
 import { fillFolder } from './export-folder.ts';
 import { type ExportedFile, exportedValues, type ExportManifest, MANIFEST } from './export-manifest.ts';
 import { type ExportedModel, type ModelGraph, openExportedModel, precisionOf } from './export-parts.ts';
-import { DATA_SUFFIX, writeGraph } from './write-graph.ts';
 
 /** Options of `exportOnnx`: where and how the files are written, and those of loading a model. */
 export interface ExportOnnxOptions extends Omit<

@@ -8,6 +8,7 @@ import { BlipImageProcessor, expectFloatPixels } from '@blip2/processor';
 import { loadVisionEncoder } from '@blip2/vision';
 import { describe, expect, onTestFinished, test } from 'vitest';
 
+import { sameFolder } from '../checkpoint/model-sources.ts';
 import { Blip2Model } from '../models/blip2-model.ts';
 import { InstructBlipForConditionalGeneration } from '../models/instructblip-for-conditional-generation.ts';
 import { loadProcessor } from '../parts/load-processor.ts';
@@ -66,7 +67,7 @@ describe.each(['opt', 't5'])('BLIP-2 with a language model: %s', (name) => {
   test('has the hidden states of the language model, with a text, an image or both', async () => {
     const features = await openFeatures(name);
     await using model = await Blip2Model.fromPretrained(folderOf(name), OPTIONS);
-    const processor = await loadProcessor({ folder: folderOf(name), config: model.config });
+    const processor = await loadProcessor({ folders: sameFolder(folderOf(name)), config: model.config });
     const statesOf = async (inputs: Parameters<typeof model.forward>[0]): Promise<readonly Tensor<'float32'>[]> => {
       const extra = name === 't5' ? { decoderInputIds: [[0]] } : {};
       const { languageModelOutputs } = await model.forward({ ...inputs, ...extra }, { outputHiddenStates: true });

@@ -10,7 +10,7 @@ export interface SharedVisionFields extends Omit<VisionTransformerFields, 'inter
 }
 
 /** The defaults and keys in which families differ. */
-interface SharedVisionDefaults {
+export interface SharedVisionDefaults {
   readonly patchSize: number;
   readonly activation: Activation;
   readonly epsilon: number;

@@ -1,6 +1,5 @@
 import type { ConfigFormat, TextConfig as TextConfigMembers } from '@blip2/config';
-import { TextConfig } from '@blip2/config';
-import type { AttentionMask } from '@blip2/interfaces';
+import { type AttentionMask, defined, type SpecialTokens } from '@blip2/interfaces';
 import type { SensitiveLayers, WeightFinder, WeightSource, WrittenModel } from '@blip2/onnx';
 import {
   definePart,
@@ -61,7 +60,7 @@ export function defineCausalLanguageModel<C extends TextConfigMembers>(
   const architecture = ({ config, weights }: PartContext<C, PartWeights, object>): CausalArchitecture => ({
     sizes: definition.sizes(config),
     maxPositions: definition.maxPositions(config),
-    specialTokens: TextConfig.specialTokens(config),
+    specialTokens: specialTokens(config),
     outputDefaults: config,
     stores: storesByRows(weights),
     buildEmbedding: () => buildEmbedding(config, weights.original ?? weights.store, weights.prefix),
@@ -84,6 +83,11 @@ export function defineCausalLanguageModel<C extends TextConfigMembers>(
     create: (context) => createCausalLanguageModel(architecture(context), context.sessions),
     prepare: (context) => prepareCausalLanguageModel(architecture(context), context.sessions),
   });
+}
+
+/** A decoder-only model has no start token of a decoder. Its family need not be registered. */
+function specialTokens({ bosTokenId, eosTokenId, padTokenId }: TextConfigMembers): SpecialTokens {
+  return defined({ bosTokenId, eosTokenId, padTokenId });
 }
 
 /** The graphs of a causal model for other runtimes. */

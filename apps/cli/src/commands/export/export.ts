@@ -6,8 +6,8 @@ import type { CliCommand } from '../../command.ts';
 import type { Environment } from '../../environment.ts';
 import { ExitCode } from '../../exit-code.ts';
 import { createDownloadReport } from '../../hub/download-report.ts';
-import { revisionOf } from '../../model/model-source.ts';
 import { demoModelFolder } from '../../model/demo-model.ts';
+import { revisionOf } from '../../model/model-source.ts';
 import { positiveInteger } from '../../options/argument-parsers.ts';
 import {
   addReportOptions,
@@ -56,7 +56,8 @@ Examples:
       )
       .option(
         '--dtype <precision>',
-        'fp32 (default), int8, q8, q4, fast, small; or by part: vision=int8,language=q4. fast not for the language model',
+        'fp32 (default), int8, q8, q4, fast, small; or by part: vision=int8,language=q4. ' +
+          'fast not for the language model',
       )
       .addOption(
         new Option('--opset <n>', 'Version of the ONNX operators, 18 to 23 (default: 21)').argParser(positiveInteger),
