@@ -1,0 +1,79 @@
+import { randomUUID } from 'node:crypto';
+
+import { Blip2Error } from '@blip2/interfaces';
+
+/** What is known about a request when it has ended, for logs and metrics. */
+export interface CallNotes {
+  model?: string;
+  promptTokens?: number;
+  newTokens?: number;
+  /** Milliseconds from the start of the request. */
+  firstTokenMs?: number;
+  /** Milliseconds that images took to be decoded and encoded. */
+  encodeMs?: number;
+  finishReason?: string;
+  /** Texts of the request, kept only if they are logged. */
+  prompt?: string;
+  images?: number;
+}
+
+/** One request in progress. */
+export interface Call {
+  readonly id: string;
+  /** As `performance.now`. */
+  readonly startedAt: number;
+  /** Aborted when the client disconnects, at the deadline, and when the server ends. */
+  readonly signal: AbortSignal;
+  readonly notes: CallNotes;
+  /** Disposes of a resource when the request has ended, the last one first. */
+  use<T extends AsyncDisposable>(resource: T): T;
+  abort(reason: unknown): void;
+  /** Disposes of all resources. */
+  end(): Promise<void>;
+}
+
+/** Options of a request. */
+export interface CallOptions {
+  /** Milliseconds after which the request is ended. */
+  readonly deadlineMs: number;
+  /** Signals that abort it: of the client and of the server. */
+  readonly signals: readonly AbortSignal[];
+}
+
+/** Starts a request. */
+export function startCall({ deadlineMs, signals }: CallOptions): Call {
+  const controller = new AbortController();
+  const resources: AsyncDisposable[] = [];
+  const abort = (reason: unknown): void => controller.abort(reason);
+  const listeners = signals.map((signal) => {
+    const listener = (): void => abort(signal.reason);
+    if (signal.aborted) listener();
+    signal.addEventListener('abort', listener, { once: true });
+    return () => signal.removeEventListener('abort', listener);
+  });
+  const timer = setTimeout(() => abort(timedOut(deadlineMs)), deadlineMs);
+  timer.unref();
+  return {
+    id: randomUUID().replaceAll('-', ''),
+    startedAt: performance.now(),
+    signal: controller.signal,
+    notes: {},
+    use(resource) {
+      resources.push(resource);
+      return resource;
+    },
+    abort,
+    async end() {
+      clearTimeout(timer);
+      for (const removeListener of listeners) removeListener();
+      for (const resource of resources.splice(0).reverse()) await resource[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function timedOut(deadlineMs: number): Blip2Error {
+  return new Blip2Error('TIMED_OUT', 'The request took longer than its deadline', {
+    expected: `at most ${deadlineMs / 1000} s`,
+    fix: 'Ask for fewer tokens, or raise --request-timeout',
+  });
+}
