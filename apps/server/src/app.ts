@@ -58,7 +58,7 @@ async function answer(
   const request = context.req.raw;
   const { limits } = server;
   const finish = onStart();
-  const call = startCall({ deadlineMs: limits.requestTimeoutMs, signals: [request.signal, signal] });
+  const call = startCall({ deadlineMs: limits.requestTimeoutMs, client: request.signal, server: signal });
   const time = new Date().toISOString();
   const handling = async (): ReturnType<typeof answering> => answering();
   const answering = async () => {

@@ -1,4 +1,4 @@
-export type { NamedSource } from './models/model-registry.ts';
+export type { NamedSource } from './models/model-entry.ts';
 export {
   DEFAULT_LIMITS,
   type RequestEntry,

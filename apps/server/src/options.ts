@@ -1,7 +1,7 @@
 import type { LoadOptions } from '@blip2/blip2';
 import { mustBe } from '@blip2/interfaces';
 
-import type { NamedSource } from './models/model-registry.ts';
+import type { NamedSource } from './models/model-entry.ts';
 import type { ImageLimits } from './requests/image-reader.ts';
 
 /** How models are loaded. They always run in child processes. */

@@ -2,6 +2,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { Blip2, Blip2Retrieval, InstructBlip, type LoadOptions } from '@blip2/blip2';
+import { startModelHosts } from '@blip2/blip2/hosts';
 import { readConfig } from '@blip2/config';
 import { resolveSource } from '@blip2/hub';
 import { defined } from '@blip2/interfaces';
@@ -44,11 +45,31 @@ export async function outlineModel(source: string, options: LoadOptions): Promis
   };
 }
 
+/** A model in memory. */
+export interface LoadedModel extends AsyncDisposable {
+  readonly model: ServedModel;
+  /** Disposes of a model that may hang, without waiting for it. Its processes are killed if they do not end. */
+  abandon(): void;
+}
+
 /**
  * Loads a checkpoint: BLIP-2, InstructBLIP or a retrieval checkpoint, according to its configuration.
  * @throws Blip2Error the codes of `fromPretrained`.
  */
-export async function loadModel({ folder, kind, modelType }: ModelOutline, options: LoadOptions): Promise<ServedModel> {
+export async function loadModel(outline: ModelOutline, options: LoadOptions): Promise<LoadedModel> {
+  const { isolate = 'inline' } = options;
+  const hosts = isolate === 'inline' ? undefined : startModelHosts({ isolate, language: outline.kind === 'text' });
+  try {
+    const model = await loadKind(outline, { ...options, ...defined({ hosts }) });
+    const dispose = (): PromiseLike<void> => model[Symbol.asyncDispose]();
+    return { model, abandon: () => (hosts ? hosts.abandon() : void dispose()), [Symbol.asyncDispose]: dispose };
+  } catch (error) {
+    hosts?.abandon();
+    throw error;
+  }
+}
+
+async function loadKind({ folder, kind, modelType }: ModelOutline, options: LoadOptions): Promise<ServedModel> {
   if (kind === 'match') return matchModel(await Blip2Retrieval.fromPretrained(folder, options));
   return modelType === 'instructblip'
     ? instructBlipTextModel(await InstructBlip.fromPretrained(folder, options))

@@ -1,32 +1,28 @@
 import type { LoadOptions } from '@blip2/blip2';
 import { Blip2Error } from '@blip2/interfaces';
 
-import { loadModel, type ModelOutline, outlineModel } from './load-model.ts';
-import { createRequestQueue, type RequestQueue } from './request-queue.ts';
+import { type LoadedModel, loadModel, type ModelOutline, outlineModel } from './load-model.ts';
+import {
+  createEntry,
+  disposeSoon,
+  type Entry,
+  MAX_SHOWN_LENGTH,
+  MAX_TIMER_MS,
+  type ModelStatus,
+  type NamedSource,
+  noMemory,
+  statusOf,
+  unlessAborted,
+  wrongKind,
+} from './model-entry.ts';
 import type { ServedModel } from './served-model.ts';
-
-/** A model that clients can name. */
-export interface NamedSource {
-  readonly name: string;
-  /** Folder of a checkpoint, or a hub id. */
-  readonly source: string;
-}
-
-/** What is known about a model, loaded or not. */
-export interface ModelStatus {
-  readonly name: string;
-  readonly source: string;
-  readonly outline: ModelOutline | undefined;
-  readonly isLoaded: boolean;
-  /** When an idle model is unloaded, in milliseconds since the epoch; absent: never. */
-  readonly expiresAt?: number;
-  readonly queue: RequestQueue;
-}
 
 /** A model that one request uses. */
 export interface ModelLease<Model extends ServedModel = ServedModel> extends AsyncDisposable {
   readonly name: string;
   readonly model: Model;
+  /** Disposes of a model that does not answer, so that the next request loads it again. */
+  replace(): void;
 }
 
 /** Options of the models of a server. */
@@ -61,21 +57,6 @@ export interface ModelRegistry extends AsyncDisposable {
   known(): readonly ModelStatus[];
   /** Unloads a model as soon as no request uses it. */
   unload(name: string): void;
-  /** Disposes of a model that does not answer, so that the next request loads it again. */
-  replace(name: string): void;
-}
-
-interface Entry extends NamedSource {
-  readonly queue: RequestQueue;
-  outline: Promise<ModelOutline> | undefined;
-  knownOutline: ModelOutline | undefined;
-  loading: Promise<ServedModel> | undefined;
-  isLoaded: boolean;
-  users: number;
-  usedAt: number;
-  keepAliveMs: number;
-  expiresAt: number | undefined;
-  timer: NodeJS.Timeout | undefined;
 }
 
 /** Creates the registry. Nothing is loaded before it is requested. */
@@ -121,13 +102,13 @@ export function createModelRegistry(options: RegistryOptions): ModelRegistry {
       unloadNow(oldest);
     }
   };
-  const load = async (entry: Entry): Promise<ServedModel> => {
+  const load = async (entry: Entry): Promise<LoadedModel> => {
     await makeRoom(entry);
     const model = await loadModel(await outlineOf(entry), options.load);
     entry.isLoaded = true;
     return model;
   };
-  const loaded = (entry: Entry): Promise<ServedModel> => {
+  const loaded = (entry: Entry): Promise<LoadedModel> => {
     // The signal of one request must not abort the loading that others wait for.
     const loading = (entry.loading ??= load(entry));
     loading.catch(() => {
@@ -163,8 +144,14 @@ export function createModelRegistry(options: RegistryOptions): ModelRegistry {
         release(entry);
       };
       try {
-        const model = await unlessAborted(loaded(entry), signal);
-        return { name: entry.name, model: model as never, [Symbol.asyncDispose]: end };
+        const loading = loaded(entry);
+        const { model, abandon } = await unlessAborted(loading, signal);
+        const replace = (): void => {
+          abandon();
+          // Another request may have replaced it already.
+          if (entry.loading === loading) [entry.loading, entry.isLoaded] = [undefined, false];
+        };
+        return { name: entry.name, model: model as never, replace, [Symbol.asyncDispose]: end };
       } catch (error) {
         await end();
         throw error;
@@ -185,65 +172,13 @@ export function createModelRegistry(options: RegistryOptions): ModelRegistry {
       entry.keepAliveMs = 0;
       if (entry.users === 0) unloadNow(entry);
     },
-    replace: (name) => unloadNow(entryOf(name)),
     async [Symbol.asyncDispose]() {
       const loading = [...entries.values()].flatMap((entry) => entry.loading ?? []);
       for (const entry of entries.values()) {
         clearTimeout(entry.timer);
         [entry.loading, entry.isLoaded] = [undefined, false];
       }
-      await Promise.allSettled(loading.map(async (model) => (await model)[Symbol.asyncDispose]()));
+      await Promise.allSettled(loading.map(async (model) => disposeSoon(await model)));
     },
   };
-}
-
-/** Maximum length of a name in messages. */
-const MAX_SHOWN_LENGTH = 80;
-/** The longest time that a timer of Node can wait. */
-const MAX_TIMER_MS: number = 2 ** 31 - 1;
-
-function createEntry(model: NamedSource, { maxWaiting, keepAliveMs }: RegistryOptions): Entry {
-  return {
-    ...model,
-    queue: createRequestQueue(maxWaiting),
-    outline: undefined,
-    knownOutline: undefined,
-    loading: undefined,
-    isLoaded: false,
-    users: 0,
-    usedAt: 0,
-    keepAliveMs,
-    expiresAt: undefined,
-    timer: undefined,
-  };
-}
-
-function statusOf({ name, source, knownOutline: outline, isLoaded, expiresAt, queue }: Entry): ModelStatus {
-  return { name, source, outline, isLoaded, queue, ...(expiresAt === undefined ? {} : { expiresAt }) };
-}
-
-/** The result, or the reason of the signal as soon as it is aborted. */
-function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
-}
-
-function wrongKind(kind: ServedModel['kind'] | undefined, name: string): Blip2Error {
-  return new Blip2Error('INVALID_ARGUMENT', 'This route needs a model of another kind', {
-    argument: 'model',
-    expected: kind === 'match' ? 'a retrieval checkpoint' : 'a checkpoint with a language model',
-    got: name,
-  });
-}
-
-function noMemory(name: string, bytes: number, limit: number): Blip2Error {
-  return new Blip2Error('QUEUE_FULL', `No memory for the model ${name} while others are in use`, {
-    expected: `at most ${limit} bytes of weights`,
-    got: `${bytes} bytes more`,
-    fix: 'Send it again later, or raise the memory limit',
-  });
 }

@@ -117,7 +117,7 @@ async function* choiceEvents(
       argument: 'n',
     });
   const ranked = await rankValues(request, use, { image, prompt, values: choice.values, field: 'response_format' });
-  const { value, tokenIds } = bestOf(ranked);
+  const { value, tokenIds, logProb } = bestOf(ranked);
   yield { kind: 'piece', index: 0, text: choiceJson(choice, value) };
   yield {
     kind: 'end',
@@ -125,5 +125,6 @@ async function* choiceEvents(
     finishReason: 'stop',
     promptTokens: use.model.promptTokens(image, prompt),
     newTokens: tokenIds.length,
+    logProb,
   };
 }

@@ -1,4 +1,4 @@
-import type { ModelStatus } from '../models/model-registry.ts';
+import type { ModelStatus } from '../models/model-entry.ts';
 import { json, type Route } from '../routes/route.ts';
 
 /** `GET /v1/models` and `/v1/models/:model`. */

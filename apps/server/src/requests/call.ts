@@ -36,21 +36,27 @@ export interface Call {
 export interface CallOptions {
   /** Milliseconds after which the request is ended. */
   readonly deadlineMs: number;
-  /** Signals that abort it: of the client and of the server. */
-  readonly signals: readonly AbortSignal[];
+  /** Aborted when the client has disconnected. */
+  readonly client: AbortSignal;
+  /** Aborted when the server ends. */
+  readonly server: AbortSignal;
 }
 
 /** Starts a request. */
-export function startCall({ deadlineMs, signals }: CallOptions): Call {
+export function startCall({ deadlineMs, client, server }: CallOptions): Call {
   const controller = new AbortController();
   const resources: AsyncDisposable[] = [];
   const abort = (reason: unknown): void => controller.abort(reason);
-  const listeners = signals.map((signal) => {
-    const listener = (): void => abort(signal.reason);
+  const onAbort = (signal: AbortSignal, listener: () => void): (() => void) => {
     if (signal.aborted) listener();
     signal.addEventListener('abort', listener, { once: true });
     return () => signal.removeEventListener('abort', listener);
-  });
+  };
+  const listeners = [
+    // The reason that the HTTP adapter gives is a text.
+    onAbort(client, () => abort(new DOMException('The client has disconnected', 'AbortError'))),
+    onAbort(server, () => abort(server.reason)),
+  ];
   const timer = setTimeout(() => abort(timedOut(deadlineMs)), deadlineMs);
   timer.unref();
   return {

@@ -39,7 +39,7 @@ export async function useModel<Kind extends ServedModel['kind']>(
   const watchdog = call.use(
     createWatchdog(limits.hangTimeoutMs, () => {
       call.abort(hung(limits.hangTimeoutMs));
-      models.replace(lease.name);
+      lease.replace();
     }),
   );
   return { name: lease.name, model: lease.model, progress: watchdog.progress };

@@ -11,6 +11,7 @@ export interface RankedValue<Value> {
   readonly value: Value;
   readonly probability: number;
   readonly tokenIds: readonly number[];
+  readonly logProb: number;
 }
 
 /**
@@ -41,8 +42,8 @@ export async function rankValues<Value extends string | number | boolean>(
   notes.promptTokens = (notes.promptTokens ?? 0) + model.promptTokens(image, prompt);
   const byText = new Map(ranked.map((answer): [string, RankedAnswer] => [answer.text, answer]));
   return values.map((value, index) => {
-    const { probability = 0, tokenIds = [] } = byText.get(texts[index] ?? '') ?? {};
-    return { value, probability, tokenIds };
+    const { probability = 0, tokenIds = [], logProb = -Infinity } = byText.get(texts[index] ?? '') ?? {};
+    return { value, probability, tokenIds, logProb };
   });
 }
 

@@ -17,6 +17,8 @@ export interface FinishedText {
   readonly finishReason: 'stop' | 'length';
   readonly promptTokens: number;
   readonly newTokens: number;
+  /** Sum of the natural log-probabilities of the new tokens. */
+  readonly logProb: number;
 }
 
 /** What is generated. */
@@ -48,12 +50,12 @@ export async function* generateText(
   }
   const rest = stopText.end();
   if (rest !== '' || tokens.length > 0) yield { text: rest, tokens: tokens.splice(0) };
-  const { finishReason, tokenIds } = await stream;
+  const { finishReason, tokenIds, score } = await stream;
   const isCut = finishReason === 'length' || finishReason === 'time';
   notes.promptTokens = (notes.promptTokens ?? 0) + promptTokens;
   notes.newTokens = (notes.newTokens ?? 0) + tokenIds.length;
   notes.finishReason = isCut ? 'length' : 'stop';
-  return { finishReason: isCut ? 'length' : 'stop', promptTokens, newTokens: tokenIds.length };
+  return { finishReason: isCut ? 'length' : 'stop', promptTokens, newTokens: tokenIds.length, logProb: score };
 }
 
 /** Generates one text to its end. */
