@@ -34,7 +34,7 @@ export function blip2TextModel(blip2: Blip2): TextModel {
   return textModel(blip2 as ImageTasks<KeptImage>, language, BLIP2, parts);
 }
 
-/** An InstructBLIP checkpoint, served by its tasks. Its Q-Former needs an instruction, so only the encoder runs alone. */
+/** An InstructBLIP checkpoint, served by its tasks. Its Q-Former needs an instruction: only the encoder runs alone. */
 export function instructBlipTextModel(blip2: InstructBlip): TextModel {
   const { vision, language } = blip2.pipeline;
   const parts = partRunner(vision.imageSize, [{ name: 'vision', run: (values) => vision.encode(values) }]);

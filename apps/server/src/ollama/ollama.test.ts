@@ -52,7 +52,7 @@ describe('the client of Ollama', () => {
     expect(cut).toMatchObject({ response: 'a blue triangle', done_reason: 'length' });
     const format = { type: 'object', properties: { shape: { enum: ['star', 'triangle'] } } };
     const chosen = await client.generate({ model: 'opt', prompt: QUESTION, images: [image], format });
-    expect(JSON.parse(chosen.response)).toEqual({ shape: 'triangle' });
+    expect(JSON.parse(chosen.response ?? '')).toEqual({ shape: 'triangle' });
   });
 
   test('lists and describes models, and embeds texts', async () => {
@@ -87,7 +87,7 @@ describe('the client of Ollama', () => {
     const messages = [{ role: 'user', content: '', images: [image] }];
     const stream = await aborting.chat({ model: 'opt', messages, stream: true });
     const read = async (): Promise<void> => {
-      for await (const _ of stream) aborting.abort();
+      for await (const { done } of stream) if (!done) aborting.abort();
     };
     await expect(read()).rejects.toThrow('abort');
     expect((await client.generate({ model: 'opt', prompt: '', images: [image] })).response).toBe(LEFT_OF_CAPTION);

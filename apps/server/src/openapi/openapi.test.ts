@@ -14,7 +14,7 @@ interface Operation {
 }
 
 /** Bodies per route; `npm test` must stay short. */
-const BODIES = 60;
+const BODIES = 100;
 
 let server: DemoServer;
 let document: OpenApi;
@@ -56,7 +56,7 @@ describe('bodies generated from the document, and damaged ones', () => {
         });
       }
       expect(server.errors).toEqual([]);
-      expect(statuses.has(400)).toBe(true);
+      expect([...statuses]).toEqual(expect.arrayContaining([200, 400]));
     },
   );
 

@@ -51,7 +51,10 @@ export function addServeOptions(command: Command): void {
     new Option('--model <name=model>', 'Another model under a name; may be repeated, loaded on first use')
       .argParser(repeated)
       .helpGroup(model),
-    new Option('--dtype <precision>', 'As in blip2 caption, for all models').helpGroup(model),
+    new Option(
+      '--dtype <precision>',
+      'fp32 (default), int8, q8, q4, fast, small; or by part: vision=int8,language=q4',
+    ).helpGroup(model),
     new Option('--device <name>', 'Execution provider (default: cpu)').helpGroup(model),
     threadsOption().helpGroup(model),
     offlineOption().helpGroup(model),

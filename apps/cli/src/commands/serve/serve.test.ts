@@ -41,7 +41,7 @@ describe('blip2 serve', () => {
       '--port',
       '0',
     ]);
-    expect(calls[0]?.what).toBe('{"models":["folder","itm","org/name"],"host":"127.0.0.1","port":0}');
+    expect(calls[0]?.['what']).toBe('{"models":["folder","itm","org/name"],"host":"127.0.0.1","port":0}');
   });
 
   test.each([
