@@ -15,7 +15,7 @@ const UNNUMBERED: Readonly<Record<string, { readonly rank: number; readonly belo
 
 interface Package {
   readonly name: string;
-  /** `0` to `7`, `dev` or `tool`. */
+  /** `0` to `8`, `dev` or `tool`. */
   readonly layer: string;
   /** Names of the packages that its sources import. */
   readonly imports: ReadonlySet<string>;

@@ -2,6 +2,7 @@ import type { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 
 import type { ModelHosts, StartHostsOptions } from '@blip2/blip2/hosts';
+import type { serve } from '@blip2/server';
 
 import type { EndingSignal } from './exit-code.ts';
 import type { ImageReader, OpenImage } from './images/image-port.ts';
@@ -30,6 +31,8 @@ export interface Environment {
   readonly loadEmbeddingModel: LoadEmbeddingModel;
   readonly featurePartsOf: FeaturePartsOf;
   readonly loadHeatmapModel: LoadHeatmapModel;
+  /** Starts an HTTP server. */
+  readonly serve: typeof serve;
   /** Decodes one image on the calling thread. */
   readonly openImage: OpenImage;
   /** Decodes images on `threads` worker threads. */

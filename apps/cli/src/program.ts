@@ -15,6 +15,7 @@ import { heatmapCommand } from './commands/heatmap/heatmap.ts';
 import { inspectCommand } from './commands/inspect/inspect.ts';
 import { matchCommand } from './commands/match/match.ts';
 import { rankCommand } from './commands/rank/rank.ts';
+import { serveCommand } from './commands/serve/serve.ts';
 import type { Environment } from './environment.ts';
 import type { ExitCode } from './exit-code.ts';
 import { helpFormat } from './options/help-format.ts';
@@ -29,6 +30,7 @@ const COMMANDS: readonly CliCommand[] = [
   matchCommand,
   embedCommand,
   heatmapCommand,
+  serveCommand,
   inspectCommand,
   compareCommand,
   benchCommand,

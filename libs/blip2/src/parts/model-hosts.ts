@@ -20,6 +20,8 @@ export interface ModelHosts extends AsyncDisposable {
   startLanguage(): void;
   /** Resolves when what was started has loaded its modules. Never rejects. */
   started(): Promise<void>;
+  /** Disposes of both without waiting for workers that hang. A process that has not ended after 5 s is killed. */
+  abandon(): void;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -35,6 +37,10 @@ export function createModelHosts(isolate: Isolation): ModelHosts {
     startVision: () => void starting.push(vision.start(visionLoaders())),
     startLanguage: () => void starting.push(language.start(languageLoader())),
     started: async () => void (await Promise.all(starting)),
+    abandon() {
+      language.abandon();
+      vision.abandon();
+    },
     async [Symbol.asyncDispose]() {
       await language[Symbol.asyncDispose]();
       await vision[Symbol.asyncDispose]();

@@ -28,6 +28,7 @@ export function createInlinePartHost(): PartHost {
       parts.push(part);
       return part as T;
     },
+    abandon: () => void (disposal ??= disposeAll()).catch(() => undefined),
     [Symbol.asyncDispose]: () => (disposal ??= disposeAll()),
   };
 }

@@ -175,6 +175,10 @@ export function createIsolatedPartHost(isolate: PartHost['isolate'], open: OpenC
       if (held) held.spec = spec;
       return value as T;
     },
+    abandon() {
+      link?.abandon();
+      disposal ??= Promise.resolve();
+    },
     [Symbol.asyncDispose]() {
       if (abandoned + importing === 0) return (disposal ??= link?.end() ?? Promise.resolve());
       // Work that nobody needs any more is not waited for.

@@ -51,4 +51,9 @@ export interface PartHost extends AsyncDisposable {
    * @throws Blip2Error `DISPOSED` if the host has been disposed.
    */
   create<T extends object>(spec: PartSpec): Promise<T>;
+  /**
+   * Disposes of the host without waiting for its worker, which may hang. A process that has not ended after 5 s is
+   * killed; calls in progress then fail with `DISPOSED`.
+   */
+  abandon(): void;
 }

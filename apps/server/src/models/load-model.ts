@@ -1,0 +1,83 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { Blip2, Blip2Retrieval, InstructBlip, type LoadOptions } from '@blip2/blip2';
+import { startModelHosts } from '@blip2/blip2/hosts';
+import { readConfig } from '@blip2/config';
+import { resolveSource } from '@blip2/hub';
+import { defined } from '@blip2/interfaces';
+
+import { matchModel } from './match-model.ts';
+import type { ServedModel } from './served-model.ts';
+import { blip2TextModel, instructBlipTextModel } from './text-model.ts';
+
+/** What a checkpoint is, without loading it. */
+export interface ModelOutline {
+  readonly folder: string;
+  /** `model_type` of `config.json`. */
+  readonly modelType: string;
+  readonly kind: ServedModel['kind'];
+  /** Size of its weight files in bytes. */
+  readonly bytes: number;
+}
+
+/** The class name of retrieval checkpoints in `architectures`. */
+const RETRIEVAL = 'Blip2ForImageTextRetrieval';
+
+/**
+ * Reads what a checkpoint is. Downloads it if it is a hub id that the cache lacks.
+ * @throws Blip2Error the codes of `resolveSource` and `readConfig`.
+ */
+export async function outlineModel(source: string, options: LoadOptions): Promise<ModelOutline> {
+  const { revision, cacheDir, token, localFilesOnly, signal } = options;
+  const folder = await resolveSource(source, defined({ revision, cacheDir, token, localFilesOnly, signal }));
+  const config: Readonly<Record<string, unknown>> = Object(await readConfig(folder));
+  const { model_type: modelType, architectures, qformer_config: qformer } = config;
+  const isRetrieval =
+    modelType !== 'instructblip' &&
+    ((Array.isArray(architectures) && architectures.includes(RETRIEVAL)) ||
+      (Object(qformer) as Readonly<Record<string, unknown>>)['use_qformer_text_input'] === true);
+  return {
+    folder,
+    modelType: String(modelType),
+    kind: isRetrieval ? 'match' : 'text',
+    bytes: await weightBytes(folder),
+  };
+}
+
+/** A model in memory. */
+export interface LoadedModel extends AsyncDisposable {
+  readonly model: ServedModel;
+  /** Disposes of a model that may hang, without waiting for it. Its processes are killed if they do not end. */
+  abandon(): void;
+}
+
+/**
+ * Loads a checkpoint: BLIP-2, InstructBLIP or a retrieval checkpoint, according to its configuration.
+ * @throws Blip2Error the codes of `fromPretrained`.
+ */
+export async function loadModel(outline: ModelOutline, options: LoadOptions): Promise<LoadedModel> {
+  const { isolate = 'inline' } = options;
+  const hosts = isolate === 'inline' ? undefined : startModelHosts({ isolate, language: outline.kind === 'text' });
+  try {
+    const model = await loadKind(outline, { ...options, ...defined({ hosts }) });
+    const dispose = (): PromiseLike<void> => model[Symbol.asyncDispose]();
+    return { model, abandon: () => (hosts ? hosts.abandon() : void dispose()), [Symbol.asyncDispose]: dispose };
+  } catch (error) {
+    hosts?.abandon();
+    throw error;
+  }
+}
+
+async function loadKind({ folder, kind, modelType }: ModelOutline, options: LoadOptions): Promise<ServedModel> {
+  if (kind === 'match') return matchModel(await Blip2Retrieval.fromPretrained(folder, options));
+  return modelType === 'instructblip'
+    ? instructBlipTextModel(await InstructBlip.fromPretrained(folder, options))
+    : blip2TextModel(await Blip2.fromPretrained(folder, options));
+}
+
+async function weightBytes(folder: string): Promise<number> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.safetensors'));
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}

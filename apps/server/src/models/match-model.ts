@@ -1,0 +1,36 @@
+import type { Blip2Retrieval } from '@blip2/blip2';
+import type { Tensor, VisionEncoder } from '@blip2/interfaces';
+
+import { partRunner } from './part-runner.ts';
+import type { MatchModel } from './served-model.ts';
+
+/** A retrieval checkpoint, served by its tasks. */
+export function matchModel(
+  retrieval: Blip2Retrieval & { readonly model: { readonly visionModel: VisionEncoder } },
+): MatchModel {
+  const { visionModel } = retrieval.model;
+  const { tokenizer } = retrieval.processor;
+  return {
+    kind: 'match',
+    parts: partRunner(visionModel.imageSize, [{ name: 'vision', run: (values) => visionModel.encode(values) }]),
+    match: async (image, texts, options) => (await retrieval.match([image], texts, options)).flat(),
+    embedImages: async (images, options) =>
+      images.length === 0 ? [] : (await retrieval.embed({ images }, options)).map(unitMean),
+    embedTexts: async (text, options) =>
+      text.length === 0 ? [] : (await retrieval.embed({ text }, options)).map(({ data }) => data),
+    countTokens: (text) => tokenizer.encode(text, { escapeSpecialTokens: true }).length,
+    [Symbol.asyncDispose]: () => retrieval.dispose(),
+  };
+}
+
+/** The mean of vectors `[queries, size]`, scaled to length 1. */
+function unitMean({ dims, data }: Tensor<'float32'>): Float32Array {
+  const [queries = 0, size = 0] = dims;
+  const mean = Float32Array.from({ length: size }, (_, column) => {
+    let sum = 0;
+    for (let query = 0; query < queries; query++) sum += data[query * size + column] ?? NaN;
+    return sum / queries;
+  });
+  const length = Math.hypot(...mean);
+  return length === 0 ? mean : mean.map((value) => value / length);
+}

@@ -1,0 +1,103 @@
+import { Blip2Error } from '@blip2/interfaces';
+
+import type { LoadedModel, ModelOutline } from './load-model.ts';
+import { createRequestQueue, type RequestQueue } from './request-queue.ts';
+import type { ServedModel } from './served-model.ts';
+
+/** A model that clients can name. */
+export interface NamedSource {
+  readonly name: string;
+  /** Folder of a checkpoint, or a hub id. */
+  readonly source: string;
+}
+
+/** What is known about a model, loaded or not. */
+export interface ModelStatus {
+  readonly name: string;
+  readonly source: string;
+  readonly outline: ModelOutline | undefined;
+  readonly isLoaded: boolean;
+  /** When an idle model is unloaded, in milliseconds since the epoch; absent: never. */
+  readonly expiresAt?: number;
+  readonly queue: RequestQueue;
+}
+
+/** A model of a registry, and its state. */
+export interface Entry extends NamedSource {
+  readonly queue: RequestQueue;
+  outline: Promise<ModelOutline> | undefined;
+  knownOutline: ModelOutline | undefined;
+  loading: Promise<LoadedModel> | undefined;
+  isLoaded: boolean;
+  users: number;
+  usedAt: number;
+  keepAliveMs: number;
+  expiresAt: number | undefined;
+  timer: NodeJS.Timeout | undefined;
+}
+
+/** Options of all entries. */
+export interface EntryOptions {
+  readonly maxWaiting: number;
+  readonly keepAliveMs: number;
+}
+
+/** Milliseconds that a model has to be disposed of when the server ends. */
+const DISPOSAL_MS = 10_000;
+
+export async function disposeSoon(model: LoadedModel): Promise<void> {
+  const timer = setTimeout(model.abandon, DISPOSAL_MS);
+  await model[Symbol.asyncDispose]();
+  clearTimeout(timer);
+}
+
+/** Maximum length of a name in messages. */
+export const MAX_SHOWN_LENGTH = 80;
+/** The longest time that a timer of Node can wait. */
+export const MAX_TIMER_MS: number = 2 ** 31 - 1;
+
+export function createEntry(model: NamedSource, { maxWaiting, keepAliveMs }: EntryOptions): Entry {
+  return {
+    ...model,
+    queue: createRequestQueue(maxWaiting),
+    outline: undefined,
+    knownOutline: undefined,
+    loading: undefined,
+    isLoaded: false,
+    users: 0,
+    usedAt: 0,
+    keepAliveMs,
+    expiresAt: undefined,
+    timer: undefined,
+  };
+}
+
+export function statusOf({ name, source, knownOutline: outline, isLoaded, expiresAt, queue }: Entry): ModelStatus {
+  return { name, source, outline, isLoaded, queue, ...(expiresAt === undefined ? {} : { expiresAt }) };
+}
+
+/** The result, or the reason of the signal as soon as it is aborted. */
+export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
+
+export function wrongKind(kind: ServedModel['kind'] | undefined, name: string): Blip2Error {
+  return new Blip2Error('INVALID_ARGUMENT', 'This route needs a model of another kind', {
+    argument: 'model',
+    expected: kind === 'match' ? 'a retrieval checkpoint' : 'a checkpoint with a language model',
+    got: name,
+  });
+}
+
+export function noMemory(name: string, bytes: number, limit: number): Blip2Error {
+  return new Blip2Error('QUEUE_FULL', `No memory for the model ${name} while others are in use`, {
+    expected: `at most ${limit} bytes of weights`,
+    got: `${bytes} bytes more`,
+    fix: 'Send it again later, or raise the memory limit',
+  });
+}

@@ -1,0 +1,184 @@
+import type { LoadOptions } from '@blip2/blip2';
+import { Blip2Error } from '@blip2/interfaces';
+
+import { type LoadedModel, loadModel, type ModelOutline, outlineModel } from './load-model.ts';
+import {
+  createEntry,
+  disposeSoon,
+  type Entry,
+  MAX_SHOWN_LENGTH,
+  MAX_TIMER_MS,
+  type ModelStatus,
+  type NamedSource,
+  noMemory,
+  statusOf,
+  unlessAborted,
+  wrongKind,
+} from './model-entry.ts';
+import type { ServedModel } from './served-model.ts';
+
+/** A model that one request uses. */
+export interface ModelLease<Model extends ServedModel = ServedModel> extends AsyncDisposable {
+  readonly name: string;
+  readonly model: Model;
+  /** Disposes of a model that does not answer, so that the next request loads it again. */
+  replace(): void;
+}
+
+/** Options of the models of a server. */
+export interface RegistryOptions {
+  readonly models: readonly NamedSource[];
+  readonly load: LoadOptions;
+  readonly maxWaiting: number;
+  /** Milliseconds without a request after which a model is unloaded; `Infinity`: never. */
+  readonly keepAliveMs: number;
+  /** Most bytes of weight files in memory. Idle models are unloaded for others. */
+  readonly maxModelBytes: number;
+  /** Called with the error of a model that could not be unloaded. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** The models of a server, by name. */
+export interface ModelRegistry extends AsyncDisposable {
+  /**
+   * Waits for a place at a model and loads it if necessary. The first model is the default; with `kind`, the first one
+   * of that kind.
+   * @throws Blip2Error `NOT_FOUND` for an unknown name; `QUEUE_FULL`; `INVALID_ARGUMENT` for a model of another kind;
+   * the codes of `fromPretrained`.
+   */
+  acquire<Kind extends ServedModel['kind']>(
+    request: { readonly name: string | undefined; readonly kind?: Kind; readonly keepAliveMs?: number | undefined },
+    signal: AbortSignal,
+  ): Promise<ModelLease<Extract<ServedModel, { readonly kind: Kind }>>>;
+  /** @throws Blip2Error `NOT_FOUND`. */
+  status(name: string): Promise<ModelStatus>;
+  list(): Promise<readonly ModelStatus[]>;
+  /** Statuses of the models, without reading what is not known yet. */
+  known(): readonly ModelStatus[];
+  /** Unloads a model as soon as no request uses it. */
+  unload(name: string): void;
+}
+
+/** Creates the registry. Nothing is loaded before it is requested. */
+export function createModelRegistry(options: RegistryOptions): ModelRegistry {
+  const entries = new Map(options.models.map((model) => [model.name, createEntry(model, options)]));
+
+  const entryOf = (name: string): Entry => {
+    const entry = entries.get(name) ?? entries.get(name.replace(/:latest$/, ''));
+    if (entry) return entry;
+    throw new Blip2Error('NOT_FOUND', `The model ${JSON.stringify(name.slice(0, MAX_SHOWN_LENGTH))} does not exist`, {
+      argument: 'model',
+      expected: [...entries.keys()].join(', '),
+    });
+  };
+  const outlineOf = async (entry: Entry): Promise<ModelOutline> => {
+    entry.outline ??= outlineModel(entry.source, options.load).catch((error: unknown) => {
+      entry.outline = undefined;
+      throw error;
+    });
+    return (entry.knownOutline = await entry.outline);
+  };
+  const defaultEntry = async (kind: ServedModel['kind'] | undefined): Promise<Entry> => {
+    const [first] = entries.values();
+    for (const entry of entries.values())
+      if (kind === undefined || (await outlineOf(entry)).kind === kind) return entry;
+    throw wrongKind(kind, first?.name ?? '');
+  };
+  const unloadNow = (entry: Entry): void => {
+    clearTimeout(entry.timer);
+    const { loading } = entry;
+    [entry.loading, entry.isLoaded, entry.expiresAt] = [undefined, false, undefined];
+    loading?.then((model) => model[Symbol.asyncDispose]()).catch(options.onError);
+  };
+  const makeRoom = async (entry: Entry): Promise<void> => {
+    const { bytes } = await outlineOf(entry);
+    const loaded = [...entries.values()].filter((other) => other !== entry && other.loading);
+    const idle = loaded.filter(({ users }) => users === 0).sort((a, b) => a.usedAt - b.usedAt);
+    const used = (): number =>
+      loaded.reduce((sum, { loading, knownOutline }) => sum + (loading ? (knownOutline?.bytes ?? 0) : 0), 0);
+    while (used() + bytes > options.maxModelBytes) {
+      const oldest = idle.shift();
+      if (!oldest) throw noMemory(entry.name, bytes, options.maxModelBytes);
+      unloadNow(oldest);
+    }
+  };
+  const load = async (entry: Entry): Promise<LoadedModel> => {
+    await makeRoom(entry);
+    const model = await loadModel(await outlineOf(entry), options.load);
+    entry.isLoaded = true;
+    return model;
+  };
+  const loaded = (entry: Entry): Promise<LoadedModel> => {
+    // The signal of one request must not abort the loading that others wait for.
+    const loading = (entry.loading ??= load(entry));
+    loading.catch(() => {
+      if (entry.loading === loading) entry.loading = undefined;
+    });
+    return loading;
+  };
+  const release = (entry: Entry): void => {
+    entry.users--;
+    entry.usedAt = performance.now();
+    if (entry.users > 0 || !entry.loading) return;
+    clearTimeout(entry.timer);
+    entry.expiresAt = undefined;
+    if (entry.keepAliveMs <= 0) return unloadNow(entry);
+    if (entry.keepAliveMs > MAX_TIMER_MS) return;
+    entry.expiresAt = Date.now() + entry.keepAliveMs;
+    entry.timer = setTimeout(() => entry.users === 0 && unloadNow(entry), entry.keepAliveMs);
+    entry.timer.unref();
+  };
+
+  return {
+    async acquire({ name, kind, keepAliveMs }, signal) {
+      const entry = name === undefined ? await defaultEntry(kind) : entryOf(name);
+      if (kind !== undefined && (await outlineOf(entry)).kind !== kind) throw wrongKind(kind, entry.name);
+      const place = await entry.queue.enter(signal);
+      entry.users++;
+      entry.keepAliveMs = keepAliveMs ?? options.keepAliveMs;
+      let hasEnded = false;
+      const end = async (): Promise<void> => {
+        if (hasEnded) return;
+        hasEnded = true;
+        place.leave();
+        release(entry);
+      };
+      try {
+        const loading = loaded(entry);
+        const { model, abandon } = await unlessAborted(loading, signal);
+        const replace = (): void => {
+          abandon();
+          // Another request may have replaced it already.
+          if (entry.loading === loading) [entry.loading, entry.isLoaded] = [undefined, false];
+        };
+        return { name: entry.name, model: model as never, replace, [Symbol.asyncDispose]: end };
+      } catch (error) {
+        await end();
+        throw error;
+      }
+    },
+    async status(name) {
+      const entry = entryOf(name);
+      await outlineOf(entry);
+      return statusOf(entry);
+    },
+    async list() {
+      await Promise.allSettled([...entries.values()].map(outlineOf));
+      return [...entries.values()].map(statusOf);
+    },
+    known: () => [...entries.values()].map(statusOf),
+    unload(name) {
+      const entry = entryOf(name);
+      entry.keepAliveMs = 0;
+      if (entry.users === 0) unloadNow(entry);
+    },
+    async [Symbol.asyncDispose]() {
+      const loading = [...entries.values()].flatMap((entry) => entry.loading ?? []);
+      for (const entry of entries.values()) {
+        clearTimeout(entry.timer);
+        [entry.loading, entry.isLoaded] = [undefined, false];
+      }
+      await Promise.allSettled(loading.map(async (model) => disposeSoon(await model)));
+    },
+  };
+}

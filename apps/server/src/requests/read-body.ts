@@ -1,0 +1,58 @@
+import { Blip2Error } from '@blip2/interfaces';
+
+/**
+ * Reads the body of a request.
+ * @throws Blip2Error `BODY_TOO_LARGE` beyond `maxBytes`, if possible before anything is read; the reason of the signal.
+ */
+export async function readBody(request: Request, maxBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+  const declared = Number(request.headers.get('content-length') ?? 0);
+  if (declared > maxBytes) throw tooLarge(maxBytes, `${declared} bytes`);
+  if (!request.body) return new Uint8Array();
+  const reader = request.body.getReader();
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for (;;) {
+    signal.throwIfAborted();
+    const { done, value } = await reader.read().catch((cause: unknown) => {
+      throw new Blip2Error('INVALID_ARGUMENT', 'The body ended before it was complete', { argument: 'body', cause });
+    });
+    if (done) break;
+    length += value.byteLength;
+    if (length > maxBytes) {
+      reader.cancel().catch(ignore);
+      throw tooLarge(maxBytes, 'more');
+    }
+    chunks.push(value);
+  }
+  return new Uint8Array(Buffer.concat(chunks));
+}
+
+const ignore = (): void => undefined;
+
+function tooLarge(maxBytes: number, got: string): Blip2Error {
+  return new Blip2Error('BODY_TOO_LARGE', 'The body of the request is too large', {
+    argument: 'body',
+    expected: `at most ${maxBytes} bytes`,
+    got,
+    fix: 'Send smaller images, or raise --max-body',
+  });
+}
+
+/**
+ * Parses a JSON body. An empty body is an empty object.
+ * @throws Blip2Error `INVALID_ARGUMENT` if it is not JSON in UTF-8.
+ */
+export function parseJsonBody(bytes: Uint8Array): unknown {
+  if (bytes.byteLength === 0) return {};
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new Blip2Error('INVALID_ARGUMENT', 'The body must be JSON in UTF-8', {
+      argument: 'body',
+      got: cause instanceof Error ? cause.message.slice(0, MAX_SHOWN_LENGTH) : 'something else',
+      cause,
+    });
+  }
+}
+
+const MAX_SHOWN_LENGTH = 120;
