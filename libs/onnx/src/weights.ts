@@ -4,6 +4,7 @@ import {
   Blip2Error,
   type QuantizedWeight,
   type StoredTensor,
+  type TensorSpec,
   type VersionedFile,
   type WeightStore,
 } from '@blip2/interfaces';
@@ -26,6 +27,10 @@ export interface WeightFinder {
    * checkpoint stores the floats as `[in, out]`.
    */
   findQuantized?(name: string, shape: readonly number[], transposed: boolean): QuantizedWeight | undefined;
+  /** Whether a tensor is trained: an input of the graph under its name, in float32, instead of a mapped file. */
+  isTrained?(name: string): boolean;
+  /** The graph that a builder writes its nodes to, if its own is a section of a larger one. */
+  readonly section?: Section;
   /** Called with the nodes of each graph once it is complete. */
   onGraphBuilt?(nodes: readonly GraphNode[]): void;
 }
@@ -44,6 +49,25 @@ export function storeFinder({ folder, packedFolder, tensors, quantized }: Weight
   };
 }
 
+/**
+ * The same tensors, of which those that `isTrained` names are inputs of the graphs, updated between runs. All others
+ * stay mapped where they are. A trained matrix is not quantized.
+ */
+export function trainedWeights(source: WeightSource, isTrained: (name: string) => boolean): WeightFinder {
+  const finder = finderOf(source);
+  return {
+    ...finder,
+    isTrained,
+    findQuantized: (name, shape, transposed) =>
+      isTrained(name) ? undefined : finder.findQuantized?.(name, shape, transposed),
+  };
+}
+
+/** A source as a function that looks up tensors. */
+export function finderOf(source: WeightSource): WeightFinder {
+  return 'tensors' in source ? storeFinder(source) : source;
+}
+
 /** A quantized matrix of a linear layer in a graph: values and scales. */
 export type QuantizedValue =
   | { readonly precision: 'int8'; readonly values: Value<'int8'>; readonly scales: Value<'float32'> }
@@ -55,14 +79,31 @@ export type QuantizedValue =
     };
 
 /** State shared by all views of one graph's weights. */
-interface SharedState {
+export interface SharedWeights {
   readonly graph: Graph;
   readonly finder: WeightFinder;
   readonly stored: Map<string, Value>;
   readonly float32: Map<string, Value<'float32'>>;
   readonly quantized: Map<string, QuantizedValue>;
+  /** Trained weights, which are inputs of the graph. */
+  readonly trained: Map<string, Value<'float32'>>;
   /** The files that the graph refers to, by path and version. */
   readonly files: Map<string, VersionedFile>;
+}
+
+/** Where a builder writes its nodes if its graph is a section of a larger one (`composeGraph`). */
+export interface Section {
+  readonly shared: SharedWeights;
+  /** The value of the larger graph that is an input of the section. */
+  input(name: string, spec: TensorSpec): Value;
+  /** Takes the outputs of the section. */
+  finish(outputs: Readonly<Record<string, Value>>): void;
+}
+
+/** The weights of an empty graph. */
+export function sharedWeights(graph: Graph, finder: WeightFinder): SharedWeights {
+  const [stored, float32, quantized] = [new Map(), new Map(), new Map()];
+  return { graph, finder, stored, float32, quantized, trained: new Map(), files: new Map() };
 }
 
 /**
@@ -75,9 +116,9 @@ interface SharedState {
 export class Weights {
   /** Full path of this view, without the final dot. */
   readonly path: string;
-  readonly #state: SharedState;
+  readonly #state: SharedWeights;
 
-  constructor(state: SharedState, path: string) {
+  constructor(state: SharedWeights, path: string) {
     this.#state = state;
     this.path = path;
   }
@@ -112,8 +153,15 @@ export class Weights {
     if (!tensor) throw missingWeight(full, shape, finder);
     expectShape(full, tensor.shape, shape, tensor.file);
     if (known) return known;
-    const value = this.#external(elementType(tensor), tensor);
+    const value = finder.isTrained?.(full) ? this.#trained(full, shape) : this.#external(elementType(tensor), tensor);
     stored.set(full, value);
+    return value;
+  }
+
+  #trained(name: string, shape: readonly number[]): Value<'float32'> {
+    const { graph, trained } = this.#state;
+    const value = graph.input(name, 'float32', shape);
+    trained.set(name, value);
     return value;
   }
 
