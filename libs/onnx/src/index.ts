@@ -49,9 +49,9 @@ export { planWeights } from './plan-weights.ts';
 export { expectPrecision, type PartPrecisions, partPrecisions } from './precision.ts';
 export { type RecordedWeight, recordWeights } from './record-weights.ts';
 export { type SensitiveLayers, sensitivePrecision } from './sensitive-layers.ts';
+export { expectUsableWeight } from './usable-weight.ts';
 export type { F32, Value } from './value.ts';
 export {
-  expectUsableWeight,
   type QuantizedValue,
   storeFinder,
   trainedWeights,

@@ -1,7 +1,6 @@
 import { relative } from 'node:path';
 
 import {
-  Blip2Error,
   type QuantizedWeight,
   type StoredTensor,
   type TensorSpec,
@@ -9,10 +8,10 @@ import {
   type WeightStore,
 } from '@blip2/interfaces';
 
-import { formatAxes, sameAxes } from './axes.ts';
-import { ELEMENT_TYPE, type ElementType } from './element-type.ts';
+import type { ElementType } from './element-type.ts';
 import type { Graph } from './graph.ts';
 import { cast } from './ops/cast.ts';
+import { elementType, expectShape, missingWeight } from './usable-weight.ts';
 import type { Value } from './value.ts';
 import type { GraphNode } from './write-model.ts';
 
@@ -51,7 +50,7 @@ export function storeFinder({ folder, packedFolder, tensors, quantized }: Weight
 
 /**
  * The same tensors, of which those that `isTrained` names are inputs of the graphs, updated between runs. All others
- * stay mapped where they are. A trained matrix is not quantized.
+ * stay mapped where they are. A trained matrix is not quantized, and the source need not have it.
  */
 export function trainedWeights(source: WeightSource, isTrained: (name: string) => boolean): WeightFinder {
   const finder = finderOf(source);
@@ -149,19 +148,26 @@ export class Weights {
     const full = this.#full(name);
     const { finder, stored } = this.#state;
     const known = stored.get(full);
+    if (finder.isTrained?.(full)) return this.#trained(full, shape);
     const tensor = finder.find(full, shape);
-    if (!tensor) throw missingWeight(full, shape, finder);
+    if (!tensor) throw missingWeight(full, shape, finder.folder);
     expectShape(full, tensor.shape, shape, tensor.file);
     if (known) return known;
-    const value = finder.isTrained?.(full) ? this.#trained(full, shape) : this.#external(elementType(tensor), tensor);
+    const value = this.#external(elementType(tensor), tensor);
     stored.set(full, value);
     return value;
   }
 
   #trained(name: string, shape: readonly number[]): Value<'float32'> {
-    const { graph, trained } = this.#state;
+    const { graph, finder, stored, trained } = this.#state;
+    const known = trained.get(name);
+    if (known) {
+      expectShape(name, known.axes as readonly number[], shape, finder.folder ?? '');
+      return known;
+    }
     const value = graph.input(name, 'float32', shape);
     trained.set(name, value);
+    stored.set(name, value);
     return value;
   }
 
@@ -203,44 +209,4 @@ export class Weights {
   #full(name: string): string {
     return this.path ? `${this.path}.${name}` : name;
   }
-}
-
-/**
- * Checks that a stored tensor can be used as a weight of a shape, as a graph does when it is built.
- * @throws Blip2Error `SHAPE_MISMATCH` for another shape, `UNSUPPORTED_DTYPE` if it is stored as integers.
- */
-export function expectUsableWeight(tensor: StoredTensor, shape: readonly number[]): void {
-  expectShape(tensor.name, tensor.shape, shape, tensor.file);
-  elementType(tensor);
-}
-
-function expectShape(name: string, got: readonly number[], expected: readonly number[], where: string): void {
-  if (sameAxes(got, expected)) return;
-  throw new Blip2Error('SHAPE_MISMATCH', `The tensor ${name} has the wrong shape`, {
-    expected: formatAxes(expected),
-    got: formatAxes(got),
-    where,
-    fix: 'Use the config.json that belongs to these weights',
-  });
-}
-
-function elementType({ name, dtype, file }: StoredTensor): ElementType {
-  const type = ELEMENT_TYPE[dtype];
-  if (!type) {
-    throw new Blip2Error('UNSUPPORTED_DTYPE', `The tensor ${name} cannot be used as a weight`, {
-      expected: Object.keys(ELEMENT_TYPE).join(', '),
-      got: dtype,
-      where: file,
-      fix: 'Use a checkpoint with float weights',
-    });
-  }
-  return type;
-}
-
-function missingWeight(name: string, shape: readonly number[], { folder }: WeightFinder): Blip2Error {
-  return new Blip2Error('MISSING_WEIGHT', `The checkpoint has no tensor ${name}`, {
-    expected: formatAxes(shape),
-    ...(folder !== undefined && { where: folder }),
-    fix: 'Use a complete checkpoint whose config.json names this architecture',
-  });
 }
