@@ -1,6 +1,7 @@
 import { beamMutations } from './beam-mutations.ts';
 import { decoderMutations } from './decoder-mutations.ts';
 import { encoderMutations } from './encoder-mutations.ts';
+import { gradientMutations } from './gradient-mutations.ts';
 import { imageMutations } from './image-mutations.ts';
 import { instructBlipMutations } from './instructblip-mutations.ts';
 import { languageMutations } from './language-mutations.ts';
@@ -22,6 +23,7 @@ export const mutations: readonly Mutation[] = [
   ...languageMutations,
   ...decoderMutations,
   ...t5Mutations,
+  ...gradientMutations,
   ...instructBlipMutations,
   ...textMutations,
   ...beamMutations,
