@@ -1,5 +1,6 @@
 import type { Axis } from '@blip2/interfaces';
 
+import { numberAttribute } from '../attribute.ts';
 import { axisAt, fixedAxis } from '../axes.ts';
 import { type Pullbacks, withAxes } from '../gradient/pullback.ts';
 import type { Graph } from '../graph.ts';
@@ -24,12 +25,12 @@ export function resizeBicubicLike(g: Graph, x: Value<'float32'>, like: Value): V
   return resizeBicubic(g, x, concat(g, [shapeOf(g, x, 0, 2), shapeOf(g, like, 2, 4)], 0), axes);
 }
 
-function resizeBicubic(g: Graph, x: F32, shape: Value<'int64'>, axes: readonly Axis[]): F32 {
+function resizeBicubic(g: Graph, x: F32, shape: Value<'int64'>, axes: readonly Axis[], antialias = 0): F32 {
   const attributes = {
     mode: { string: 'cubic' },
     cubic_coeff_a: { float: TORCH_CUBIC_COEFFICIENT },
     coordinate_transformation_mode: { string: 'half_pixel' },
-    antialias: { int: 0 },
+    antialias: { int: antialias },
   };
   return g.node('Resize', [x, undefined, undefined, shape], { type: 'float32', axes }, { attributes });
 }
@@ -39,7 +40,7 @@ function resizeBicubic(g: Graph, x: F32, shape: Value<'int64'>, axes: readonly A
  * resizing the identity. The pullback multiplies by their transposes.
  */
 export const RESIZE_PULLBACKS: Pullbacks = {
-  Resize: ({ g, input, dy }) => [
+  Resize: ({ g, node, input, dy }) => [
     () => {
       const [, , rows, columns] = dy.axes as [Axis, Axis, Axis, Axis];
       const one = g.constant('int64', [1], [1]);
@@ -48,12 +49,14 @@ export const RESIZE_PULLBACKS: Pullbacks = {
           index % length === Math.floor(index / length) ? 1 : 0,
         );
         const target = concat(g, [g.constant('int64', [2], [1, length]), shapeOf(g, dy, axis, axis + 1), one], 0);
-        const resized = resizeBicubic(g, g.constant('float32', [1, length, length, 1], identity), target, [
-          1,
-          length,
-          to,
-          1,
-        ]);
+        const axes = [1, length, to, 1];
+        const resized = resizeBicubic(
+          g,
+          g.constant('float32', [1, length, length, 1], identity),
+          target,
+          axes,
+          numberAttribute(node, 'antialias', 0),
+        );
         return reshape(g, resized, [length, -1], String(to));
       };
       const x = input(0);
