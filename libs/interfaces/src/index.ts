@@ -1,5 +1,6 @@
 import './dispose-symbols.ts';
 
+export { type DifferentiableLanguageModel, expectDifferentiable } from './checks/expect-differentiable.ts';
 export { expectKnownOptions } from './checks/expect-known-options.ts';
 export { expectInputs, expectTensor, isTensorLike } from './checks/expect-tensor.ts';
 export { expectFinite } from './checks/finite.ts';
@@ -63,6 +64,7 @@ export type {
   TypedArrays,
 } from './tensor.ts';
 export { type Resolved, type Token, token } from './token.ts';
+export type { LossAndGradient, LossOptions } from './training.ts';
 export type {
   BlockQuantizedWeight,
   ColumnQuantizedWeight,

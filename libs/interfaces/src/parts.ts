@@ -8,6 +8,7 @@ import type {
   TokenIds,
 } from './tensor.ts';
 import { type Token, token } from './token.ts';
+import type { LossAndGradient, LossOptions } from './training.ts';
 
 /** Options of `VisionEncoder.encode`. */
 export interface EncodeOptions {
@@ -85,6 +86,17 @@ export interface LanguageModel extends AsyncDisposable {
   embed(inputIds: readonly TokenIds[]): Promise<TokenEmbeddings>;
   /** Runs the prefill. A seq2seq model encodes the prompt and decodes its start token, or `decoderInputIds`. */
   start(prompt: Prompt): Promise<Decoding>;
+  /**
+   * The loss over `targets` after a prefix, and its gradient with respect to the prefix: what a part in front of the
+   * model is trained with. Optional to implement; `expectDifferentiable` refuses models without it.
+   * @param prefix `[batch, positions, embeddingSize]`
+   * @param targets Ids to predict, one row per row of the prefix; rows may differ in length.
+   */
+  lossAndGradient?(
+    prefix: TokenEmbeddings,
+    targets: readonly TokenIds[],
+    options?: LossOptions,
+  ): Promise<LossAndGradient>;
   /**
    * Builds and loads the graphs of decoding ahead of the first call, on another thread. Optional to implement and to
    * call.

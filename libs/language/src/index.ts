@@ -1,14 +1,11 @@
+export type { CausalArchitecture, PositionInputs } from './causal/causal-architecture.ts';
 export type {
   CausalLanguageModel,
   CausalLMInputs,
   CausalLMOptions,
   CausalLMOutput,
 } from './causal/causal-forward-types.ts';
-export {
-  type CausalArchitecture,
-  createCausalLanguageModel,
-  type PositionInputs,
-} from './causal/causal-language-model.ts';
+export { createCausalLanguageModel } from './causal/causal-language-model.ts';
 export {
   type CausalRequest,
   type CausalSignature,

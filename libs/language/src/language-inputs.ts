@@ -55,14 +55,14 @@ export function maskRows(
 }
 
 /** @throws Blip2Error `INVALID_ARGUMENT` for ids outside the vocabulary. */
-export function expectTokens(ids: readonly TokenIds[], vocabSize: number): void {
-  const unknown = asRows(ids)
+export function expectTokens(ids: readonly TokenIds[], vocabSize: number, argument = 'inputIds'): void {
+  const unknown = asRows(ids, argument)
     .flat()
     .find((id) => id < 0 || id >= vocabSize);
   if (unknown === undefined) return;
-  throw new Blip2Error('INVALID_ARGUMENT', 'inputIds must be token ids', {
-    where: 'inputIds',
-    argument: 'inputIds',
+  throw new Blip2Error('INVALID_ARGUMENT', `${argument} must be token ids`, {
+    where: argument,
+    argument,
     expected: `0 to ${vocabSize - 1}`,
     got: String(unknown),
     fix: 'Use the tokenizer of the same checkpoint',

@@ -5,7 +5,6 @@ import {
   type Signature,
   type TensorSpec,
   type TensorType,
-  type VersionedFile,
 } from '@blip2/interfaces';
 
 import { formatAxes, sameAxes } from './axes.ts';
@@ -14,8 +13,16 @@ import { fuseBiasGelu } from './fuse-bias-gelu.ts';
 import { Graph, RUNTIME_DOMAIN } from './graph.ts';
 import { lowerGraph } from './standard/lower-graph.ts';
 import { DEFAULT_OPSET, expectOpset, irVersionOf } from './standard/opsets.ts';
+import { sectionInputs } from './section.ts';
 import type { Value } from './value.ts';
-import { type QuantizedValue, storeFinder, Weights, type WeightSource } from './weights.ts';
+import {
+  finderOf,
+  type QuantizedValue,
+  type SharedWeights,
+  sharedWeights,
+  Weights,
+  type WeightSource,
+} from './weights.ts';
 import { type GraphNode, type ModelMessage, type ValueInfo, writeModel } from './write-model.ts';
 
 /** A model with the names of the checkpoint tensors that it uses. */
@@ -51,24 +58,36 @@ export function buildGraph<const S extends Signature>(
   { name, signature, weights, prefix = '' }: GraphPlan<S>,
   body: (g: Graph, inputs: GraphInputs<S>, weights: Weights) => GraphOutputs<S>,
 ): WrittenModel<S> {
+  const finder = finderOf(weights);
+  if (finder.section) {
+    const { section } = finder;
+    const given = sectionInputs(name, section, signature) as GraphInputs<S>;
+    const outputs = body(section.shared.graph, given, new Weights(section.shared, prefix));
+    section.finish(expectOutputs(name, signature, outputs));
+    return sectionModel(name, signature, section.shared.graph);
+  }
   const graph = new Graph();
-  const finder = 'tensors' in weights ? storeFinder(weights) : weights;
-  const stored = new Map<string, Value>();
-  const quantized = new Map<string, QuantizedValue>();
-  const files = new Map<string, VersionedFile>();
+  const shared = sharedWeights(graph, finder);
   const entries = Object.entries(signature.inputs).map(([key, { type, axes }]) => [key, graph.input(key, type, axes)]);
-  const outputs = body(
-    graph,
-    Object.fromEntries(entries),
-    new Weights({ graph, finder, stored, float32: new Map(), quantized, files }, prefix),
-  );
-  for (const [key, spec] of Object.entries(signature.outputs))
-    exposeOutput(graph, `${name}.${key}`, key, spec, outputs[key]);
+  const outputs = body(graph, Object.fromEntries(entries), new Weights(shared, prefix));
+  return finishGraph(name, signature, shared, expectOutputs(name, signature, outputs));
+}
+
+/** The model of a complete graph. Trained weights are added to the inputs of its signature. */
+export function finishGraph<S extends Signature>(
+  name: string,
+  declared: S,
+  { graph, finder, stored, quantized, trained, files }: SharedWeights,
+  outputs: Readonly<Record<string, Value>>,
+): WrittenModel<S> {
+  for (const [key, value] of Object.entries(outputs)) graph.output(key, value);
   finder.onGraphBuilt?.(graph.nodes);
   const prepack = prepackOf(quantized);
   // Leave other graphs to the optimizer of onnxruntime: they load quickly, or are cached in optimized form.
   const fused = prepack === 'afterFirstRun';
   const nodes = fused ? fuseBiasGelu(graph) : graph.nodes;
+  const weightInputs = Object.fromEntries([...trained].map(([key, { type, axes }]) => [key, { type, axes }]));
+  const signature: S = trained.size > 0 ? { ...declared, inputs: { ...declared.inputs, ...weightInputs } } : declared;
   const message = (target: GraphTarget = {}): ModelMessage => modelMessage(name, signature, graph, nodes, target);
   return {
     name,
@@ -84,19 +103,31 @@ export function buildGraph<const S extends Signature>(
   };
 }
 
+/** A section has no model of its own. */
+function sectionModel<S extends Signature>(name: string, signature: S, graph: Graph): WrittenModel<S> {
+  const refuse = (): never => {
+    throw new Blip2Error('INVALID_STATE', `The graph ${name} is a section of a larger one`);
+  };
+  return { name, signature, weightNames: [], graph, message: refuse, serialize: refuse };
+}
+
 function prepackOf(quantized: ReadonlyMap<string, QuantizedValue>): OnnxModel['prepack'] {
   if (quantized.size === 0) return undefined;
   return [...quantized.values()].every(({ precision }) => precision === 'int8') ? 'afterFirstRun' : 'onLoad';
 }
 
-/** Names an output after comparing it with its declaration. */
-function exposeOutput(
-  graph: Graph,
-  where: string,
+/** The declared outputs. */
+function expectOutputs<S extends Signature>(
   name: string,
-  { type, axes }: TensorSpec,
-  value: Value | undefined,
-): void {
+  { outputs: specs }: S,
+  outputs: GraphOutputs<S>,
+): Record<string, Value> {
+  const checked = Object.entries(specs).map(([key, spec]) => [key, expectOutput(`${name}.${key}`, spec, outputs[key])]);
+  return Object.fromEntries(checked);
+}
+
+/** An output, compared with its declaration. */
+function expectOutput(where: string, { type, axes }: TensorSpec, value: Value | undefined): Value {
   if (!value) throw new Blip2Error('SHAPE_MISMATCH', 'The graph must compute every declared output', { where });
   if (value.type !== type || !sameAxes(value.axes, axes)) {
     throw new Blip2Error('SHAPE_MISMATCH', 'The output must have its declared type and shape', {
@@ -105,7 +136,7 @@ function exposeOutput(
       got: `${value.type} ${formatAxes(value.axes)}`,
     });
   }
-  graph.output(name, value);
+  return value;
 }
 
 function modelMessage(

@@ -23,3 +23,17 @@ export const ELEMENT_TYPE: Readonly<Partial<Record<StoredType, ElementType>>> = 
   F16: 'float16',
   BF16: 'bfloat16',
 };
+
+/** Element types of the constants that a graph stores itself. */
+export type ConstantType = 'int64' | 'float32' | 'uint8';
+
+/** The little-endian bytes of a constant. */
+export function rawData(type: ConstantType, numbers: readonly number[]): Uint8Array {
+  const data =
+    type === 'int64'
+      ? BigInt64Array.from(numbers, BigInt)
+      : type === 'uint8'
+        ? Uint8Array.from(numbers)
+        : Float32Array.from(numbers);
+  return new Uint8Array(data.buffer);
+}

@@ -1,7 +1,8 @@
 import type { ActivationBits, Axis, StoredTensor, TensorType } from '@blip2/interfaces';
 
 import { type Attribute, nodeAttribute } from './attribute.ts';
-import { DATA_TYPE, type ElementType } from './element-type.ts';
+import { type ConstantType, DATA_TYPE, type ElementType, rawData } from './element-type.ts';
+import type { OwnPullback } from './gradient/own-pullback.ts';
 import type { Sign, Value } from './value.ts';
 import type { GraphNode, Initializer } from './write-model.ts';
 
@@ -17,20 +18,14 @@ export interface NodeOptions {
   readonly attributes?: Readonly<Record<string, Attribute | undefined>>;
 }
 
+/** The inputs and outputs of a node; an optional input that is not given is undefined. */
+export interface NodeValues {
+  readonly inputs: readonly (Value | undefined)[];
+  readonly outputs: readonly Value[];
+}
+
 /** Domain of onnxruntime's own operators: fused matrix products and attention, which the standard lacks. */
 export const RUNTIME_DOMAIN = 'com.microsoft';
-
-export type ConstantType = 'int64' | 'float32' | 'uint8';
-
-export function rawData(type: ConstantType, numbers: readonly number[]): Uint8Array {
-  const data =
-    type === 'int64'
-      ? BigInt64Array.from(numbers, BigInt)
-      : type === 'uint8'
-        ? Uint8Array.from(numbers)
-        : Float32Array.from(numbers);
-  return new Uint8Array(data.buffer);
-}
 
 /**
  * A graph under construction: nodes and initializers in order. Operators (`ops/`) are functions that add nodes to it,
@@ -43,6 +38,8 @@ export class Graph {
   readonly declared: Value[] = [];
   /** Axes of every value by name. */
   readonly axes: Map<string, readonly Axis[]> = new Map();
+  /** Layers with a pullback of their own, by the name of their result (`withPullback`). */
+  readonly ownPullbacks: Map<string, OwnPullback> = new Map();
   #scope = '';
   readonly #names = new Map<string, number>();
   readonly #constants = new Map<string, Value>();
@@ -50,6 +47,8 @@ export class Graph {
   readonly #atSevenBits = new Map<string, Uint8Array>();
   readonly #signs = new Map<Value, Sign>();
   readonly #results = new Map<string, Map<Value | string, unknown>>();
+  readonly #numbers = new Map<string, readonly number[]>();
+  readonly #nodeValues = new Map<GraphNode, NodeValues>();
 
   /** Calls `body` with `path`, the checkpoint path of a layer, as the prefix of node names. */
   scope<R>(path: string, body: () => R): R {
@@ -70,8 +69,29 @@ export class Graph {
     options: NodeOptions = {},
   ): Value<T> {
     const value = this.#value<T>({ name: this.#unique(opType), ...output });
-    this.#addNode(opType, inputs, [value.name], options);
+    this.#addNode(opType, inputs, [value], options);
     return value;
+  }
+
+  /** The inputs and outputs of a node, with the axes that they had when it was added. */
+  valuesOf(node: GraphNode): NodeValues {
+    return this.#nodeValues.get(node) ?? { inputs: [], outputs: [] };
+  }
+
+  /** The elements of a value that `constant` added; undefined for other values. */
+  numbersOf({ name }: Value): readonly number[] | undefined {
+    return this.#numbers.get(name);
+  }
+
+  /** Asks a node for an optional output, at `index` of the operator's definition, and returns it. */
+  optionalOutput<T extends ElementType>(node: GraphNode, index: number, spec: OutputSpec<T>): Value<T> {
+    const { outputs } = this.valuesOf(node);
+    for (let next = outputs.length; next <= index; next++) {
+      const value = this.#value({ name: `${node.name}:${next}`, ...spec });
+      (outputs as Value[]).push(value);
+      (node.output as string[]).push(value.name);
+    }
+    return outputs[index] as Value<T>;
   }
 
   /**
@@ -118,13 +138,7 @@ export class Graph {
       this.#value<T>({ name: `${name}:0`, ...first }),
       ...others.map((output, index) => this.#value<T>({ name: `${name}:${index + 1}`, ...output })),
     ];
-    this.#addNode(
-      opType,
-      inputs,
-      values.map((value) => value.name),
-      options,
-      name,
-    );
+    this.#addNode(opType, inputs, values, options, name);
     return values;
   }
 
@@ -160,6 +174,7 @@ export class Graph {
       rawData: rawData(type, numbers),
     });
     this.#constants.set(key, value);
+    this.#numbers.set(value.name, numbers);
     return value;
   }
 
@@ -211,7 +226,7 @@ export class Graph {
 
   /** Exposes a value as a graph output. `buildGraph` calls it for each output of the signature. */
   output(name: string, value: Value): void {
-    this.#addNode('Identity', [value], [name], {});
+    this.#addNode('Identity', [value], [{ ...value, name }], {});
   }
 
   #value<T extends ElementType>(value: Value<T>): Value<T> {
@@ -222,12 +237,15 @@ export class Graph {
   #addNode(
     opType: string,
     inputs: readonly (Value | undefined)[],
-    output: string[],
+    outputs: Value[],
     { domain = '', attributes = {} }: NodeOptions,
-    name = output[0] ?? '',
+    name = outputs[0]?.name ?? '',
   ): void {
     const attribute = Object.entries(attributes).flatMap(([key, value]) => (value ? [nodeAttribute(key, value)] : []));
-    this.nodes.push({ name, opType, domain, input: inputs.map((input) => input?.name ?? ''), output, attribute });
+    const output = outputs.map((value) => value.name);
+    const node = { name, opType, domain, input: inputs.map((input) => input?.name ?? ''), output, attribute };
+    this.nodes.push(node);
+    this.#nodeValues.set(node, { inputs, outputs });
   }
 
   #unique(opType: string): string {

@@ -1,8 +1,13 @@
 export type { Attribute } from './attribute.ts';
 export { buildGraph, type GraphInputs, type GraphOutputs, type GraphPlan, type WrittenModel } from './build-graph.ts';
-export { DATA_TYPE, type ElementType } from './element-type.ts';
+export { composeGraph, type Composition } from './compose-graph.ts';
+export { type ConstantType, DATA_TYPE, type ElementType } from './element-type.ts';
 export type { AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto } from './generated/onnx_pb.ts';
-export { type ConstantType, Graph, type NodeOptions, type OutputSpec, RUNTIME_DOMAIN } from './graph.ts';
+export { buildPullback, type PullbackPlan, type PullbackSignature } from './gradient/build-pullback.ts';
+export { gradients, type Seed } from './gradient/gradients.ts';
+export type { InputGradients, OwnPullback } from './gradient/own-pullback.ts';
+export { withPullback } from './gradient/pullback.ts';
+export { Graph, type NodeOptions, type NodeValues, type OutputSpec, RUNTIME_DOMAIN } from './graph.ts';
 export { includeGraph } from './include-graph.ts';
 export { layeredSpecs, layeredTensors, layeredValues, namedTensor } from './layered.ts';
 export { decodeModel, encodeModel } from './model-proto.ts';
@@ -14,6 +19,7 @@ export {
   type AttentionOutputs,
   splitHeads,
 } from './nn/attention.ts';
+export { crossEntropy } from './nn/cross-entropy.ts';
 export { embedding, type EmbeddingOptions } from './nn/embedding.ts';
 export {
   type AttentionLayout,
@@ -33,10 +39,11 @@ export { rotaryEmbedding, type RotaryHeads, type Rotations } from './nn/rotary-e
 export { assumeAxes } from './ops/assume-axes.ts';
 export { cast } from './ops/cast.ts';
 export { patchConv, type PatchConvOptions } from './ops/conv.ts';
-export { add, binary, mul, runtimeUnary, scale, unary } from './ops/elementwise.ts';
+export { add, binary, maximum, mul, runtimeUnary, scale, unary } from './ops/elementwise.ts';
 export { firstPosition, gather } from './ops/gather.ts';
 export { matMul, type MatMulOptions } from './ops/matmul.ts';
 export { meanOf } from './ops/mean.ts';
+export { reduce } from './ops/reduce.ts';
 export { resizeBicubicLike } from './ops/resize.ts';
 export { concat, expandBatch, reshape, slice, splitLast, transpose } from './ops/shape.ts';
 export { softmax } from './ops/softmax.ts';
@@ -45,11 +52,12 @@ export { expectPrecision, type PartPrecisions, partPrecisions } from './precisio
 export { type RecordedWeight, recordWeights } from './record-weights.ts';
 export { type SensitiveLayers, sensitivePrecision } from './sensitive-layers.ts';
 export { DEFAULT_OPSET, expectOpset, MAX_OPSET, MIN_OPSET } from './standard/opsets.ts';
+export { expectUsableWeight } from './usable-weight.ts';
 export type { F32, Value } from './value.ts';
 export {
-  expectUsableWeight,
   type QuantizedValue,
   storeFinder,
+  trainedWeights,
   type WeightFinder,
   Weights,
   type WeightSource,

@@ -1,17 +1,17 @@
 import { relative } from 'node:path';
 
 import {
-  Blip2Error,
   type QuantizedWeight,
   type StoredTensor,
+  type TensorSpec,
   type VersionedFile,
   type WeightStore,
 } from '@blip2/interfaces';
 
-import { formatAxes, sameAxes } from './axes.ts';
-import { ELEMENT_TYPE, type ElementType } from './element-type.ts';
+import type { ElementType } from './element-type.ts';
 import type { Graph } from './graph.ts';
 import { cast } from './ops/cast.ts';
+import { elementType, expectShape, missingWeight } from './usable-weight.ts';
 import type { Value } from './value.ts';
 import type { GraphNode } from './write-model.ts';
 
@@ -26,6 +26,10 @@ export interface WeightFinder {
    * checkpoint stores the floats as `[in, out]`.
    */
   findQuantized?(name: string, shape: readonly number[], transposed: boolean): QuantizedWeight | undefined;
+  /** Whether a tensor is trained: an input of the graph under its name, in float32, instead of a mapped file. */
+  isTrained?(name: string): boolean;
+  /** The graph that a builder writes its nodes to, if its own is a section of a larger one. */
+  readonly section?: Section;
   /** Called with the nodes of each graph once it is complete. */
   onGraphBuilt?(nodes: readonly GraphNode[]): void;
 }
@@ -44,6 +48,25 @@ export function storeFinder({ folder, packedFolder, tensors, quantized }: Weight
   };
 }
 
+/**
+ * The same tensors, of which those that `isTrained` names are inputs of the graphs, updated between runs. All others
+ * stay mapped where they are. A trained matrix is not quantized, and the source need not have it.
+ */
+export function trainedWeights(source: WeightSource, isTrained: (name: string) => boolean): WeightFinder {
+  const finder = finderOf(source);
+  return {
+    ...finder,
+    isTrained,
+    findQuantized: (name, shape, transposed) =>
+      isTrained(name) ? undefined : finder.findQuantized?.(name, shape, transposed),
+  };
+}
+
+/** A source as a function that looks up tensors. */
+export function finderOf(source: WeightSource): WeightFinder {
+  return 'tensors' in source ? storeFinder(source) : source;
+}
+
 /** A quantized matrix of a linear layer in a graph: values and scales. */
 export type QuantizedValue =
   | { readonly precision: 'int8'; readonly values: Value<'int8'>; readonly scales: Value<'float32'> }
@@ -55,14 +78,31 @@ export type QuantizedValue =
     };
 
 /** State shared by all views of one graph's weights. */
-interface SharedState {
+export interface SharedWeights {
   readonly graph: Graph;
   readonly finder: WeightFinder;
   readonly stored: Map<string, Value>;
   readonly float32: Map<string, Value<'float32'>>;
   readonly quantized: Map<string, QuantizedValue>;
+  /** Trained weights, which are inputs of the graph. */
+  readonly trained: Map<string, Value<'float32'>>;
   /** The files that the graph refers to, by path and version. */
   readonly files: Map<string, VersionedFile>;
+}
+
+/** Where a builder writes its nodes if its graph is a section of a larger one (`composeGraph`). */
+export interface Section {
+  readonly shared: SharedWeights;
+  /** The value of the larger graph that is an input of the section. */
+  input(name: string, spec: TensorSpec): Value;
+  /** Takes the outputs of the section. */
+  finish(outputs: Readonly<Record<string, Value>>): void;
+}
+
+/** The weights of an empty graph. */
+export function sharedWeights(graph: Graph, finder: WeightFinder): SharedWeights {
+  const [stored, float32, quantized] = [new Map(), new Map(), new Map()];
+  return { graph, finder, stored, float32, quantized, trained: new Map(), files: new Map() };
 }
 
 /**
@@ -75,9 +115,9 @@ interface SharedState {
 export class Weights {
   /** Full path of this view, without the final dot. */
   readonly path: string;
-  readonly #state: SharedState;
+  readonly #state: SharedWeights;
 
-  constructor(state: SharedState, path: string) {
+  constructor(state: SharedWeights, path: string) {
     this.#state = state;
     this.path = path;
   }
@@ -108,12 +148,26 @@ export class Weights {
     const full = this.#full(name);
     const { finder, stored } = this.#state;
     const known = stored.get(full);
+    if (finder.isTrained?.(full)) return this.#trained(full, shape);
     const tensor = finder.find(full, shape);
-    if (!tensor) throw missingWeight(full, shape, finder);
+    if (!tensor) throw missingWeight(full, shape, finder.folder);
     expectShape(full, tensor.shape, shape, tensor.file);
     if (known) return known;
     const value = this.#external(elementType(tensor), tensor);
     stored.set(full, value);
+    return value;
+  }
+
+  #trained(name: string, shape: readonly number[]): Value<'float32'> {
+    const { graph, finder, stored, trained } = this.#state;
+    const known = trained.get(name);
+    if (known) {
+      expectShape(name, known.axes as readonly number[], shape, finder.folder ?? '');
+      return known;
+    }
+    const value = graph.input(name, 'float32', shape);
+    trained.set(name, value);
+    stored.set(name, value);
     return value;
   }
 
@@ -155,44 +209,4 @@ export class Weights {
   #full(name: string): string {
     return this.path ? `${this.path}.${name}` : name;
   }
-}
-
-/**
- * Checks that a stored tensor can be used as a weight of a shape, as a graph does when it is built.
- * @throws Blip2Error `SHAPE_MISMATCH` for another shape, `UNSUPPORTED_DTYPE` if it is stored as integers.
- */
-export function expectUsableWeight(tensor: StoredTensor, shape: readonly number[]): void {
-  expectShape(tensor.name, tensor.shape, shape, tensor.file);
-  elementType(tensor);
-}
-
-function expectShape(name: string, got: readonly number[], expected: readonly number[], where: string): void {
-  if (sameAxes(got, expected)) return;
-  throw new Blip2Error('SHAPE_MISMATCH', `The tensor ${name} has the wrong shape`, {
-    expected: formatAxes(expected),
-    got: formatAxes(got),
-    where,
-    fix: 'Use the config.json that belongs to these weights',
-  });
-}
-
-function elementType({ name, dtype, file }: StoredTensor): ElementType {
-  const type = ELEMENT_TYPE[dtype];
-  if (!type) {
-    throw new Blip2Error('UNSUPPORTED_DTYPE', `The tensor ${name} cannot be used as a weight`, {
-      expected: Object.keys(ELEMENT_TYPE).join(', '),
-      got: dtype,
-      where: file,
-      fix: 'Use a checkpoint with float weights',
-    });
-  }
-  return type;
-}
-
-function missingWeight(name: string, shape: readonly number[], { folder }: WeightFinder): Blip2Error {
-  return new Blip2Error('MISSING_WEIGHT', `The checkpoint has no tensor ${name}`, {
-    expected: formatAxes(shape),
-    ...(folder !== undefined && { where: folder }),
-    fix: 'Use a complete checkpoint whose config.json names this architecture',
-  });
 }

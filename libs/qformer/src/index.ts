@@ -4,6 +4,20 @@ export {
   type QueryOptions,
   type RandomQFormerOptions,
 } from './blip2-qformer-model.ts';
+export {
+  BRIDGE_PARTS,
+  type BridgePart,
+  type BridgePlan,
+  isTrainedTensor,
+  trainedTensors,
+} from './bridge/bridge-graph.ts';
+export {
+  type BridgeInputs,
+  type BridgeText,
+  createTrainableBridge,
+  type NamedTensors,
+  type TrainableBridge,
+} from './bridge/trainable-bridge.ts';
 export { firstPositions } from './first-positions.ts';
 export type { QFormerContent } from './graph/qformer-graph.ts';
 export {

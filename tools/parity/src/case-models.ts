@@ -26,6 +26,7 @@ import {
 import { Blip2QFormerModel, LanguageProjection, TextConditionedQFormer } from '@blip2/qformer';
 import { type CheckpointVisionEncoder, loadVisionEncoder } from '@blip2/vision';
 
+import { type CaseGradients, createCaseGradients } from './case-gradients.ts';
 import { readModelType } from './model-type.ts';
 
 /** The part of a BLIP-2 or InstructBLIP processor that entries use. */
@@ -49,6 +50,7 @@ export interface CaseModels extends AsyncDisposable {
   retrieval(): Promise<Blip2ForImageTextRetrieval>;
   textWithProjection(): Promise<Blip2TextModelWithProjection>;
   visionWithProjection(): Promise<Blip2VisionModelWithProjection>;
+  gradients(): Promise<CaseGradients>;
 }
 
 /** How models are loaded. Mutants replace the session factory. */
@@ -101,6 +103,7 @@ export function createCaseModels(checkpoint: string | undefined, { createSession
     retrieval: owned((folder) => Blip2ForImageTextRetrieval.fromPretrained(folder, options)),
     textWithProjection: owned((folder) => Blip2TextModelWithProjection.fromPretrained(folder, options)),
     visionWithProjection: owned((folder) => Blip2VisionModelWithProjection.fromPretrained(folder, options)),
+    gradients: owned((folder) => createCaseGradients(folder, createSession)),
     async [Symbol.asyncDispose]() {
       for (const model of await Promise.allSettled(loaded))
         if (model.status === 'fulfilled') await model.value[Symbol.asyncDispose]();

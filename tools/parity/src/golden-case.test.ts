@@ -27,7 +27,7 @@ describe('readGoldenCase', () => {
   test('reads entries, options, tolerance and tensors', async () => {
     const golden = await readGoldenCase(join(cases, 'opt'));
     expect(golden).toMatchObject({ name: 'opt', architecture: 'Blip2ForConditionalGeneration' });
-    expect(golden.entries).toHaveLength(112);
+    expect(golden.entries).toHaveLength(114);
     expect(golden.images.get('exif_rotated.jpg')?.format).toBe('JPEG');
     expect(golden.tensors.get('decode/tiny.png/rgb')).toMatchObject({ type: 'uint8', dims: [3, 5, 3] });
     expect(golden.tensors.get('vision/photo.jpg/last_hidden_state')).toMatchObject({

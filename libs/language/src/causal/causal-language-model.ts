@@ -1,25 +1,22 @@
 import {
-  type AttentionMask,
   type Decoding,
   expectFinite,
   expectInputs,
   type LanguageModel,
   type Prompt,
   type Session,
-  type SpecialTokens,
-  type Tensor,
   type TokenEmbeddings,
   type TokenIds,
   type WeightStore,
 } from '@blip2/interfaces';
-import { layeredTensors, namedTensor, type WrittenModel } from '@blip2/onnx';
+import { layeredTensors, namedTensor } from '@blip2/onnx';
 import { expectForwardOptions, sessionKey } from '@blip2/part';
 import { asRows, type LazySessions, rowsTensor } from '@blip2/runtime';
 
 import { DECODING } from '../decoder-outputs.ts';
 import { causalBias } from '../decoding/causal-bias.ts';
 import { type CausalStep, type CausalStepOutput, startCausalDecoding } from '../decoding/causal-decoding.ts';
-import { decodingName, storeForRows, type StoresByRows } from '../decoding/decode-stores.ts';
+import { decodingName, storeForRows } from '../decoding/decode-stores.ts';
 import { expectPrompt } from '../decoding/expect-prompt.ts';
 import type { CacheSize } from '../decoding/key-value-cache.ts';
 import {
@@ -40,31 +37,13 @@ import {
   promptEmbeddings,
   range,
 } from '../language-inputs.ts';
+import { causalLossAndGradient } from '../loss/causal-loss.ts';
 import type { EmbeddingSignature } from '../token-embedding-graph.ts';
+import type { CausalArchitecture } from './causal-architecture.ts';
 import type { CausalLanguageModel, CausalLMInputs, CausalLMOptions, CausalLMOutput } from './causal-forward-types.ts';
 import type { CausalRequest, CausalSignature, CausalSizes } from './causal-signature.ts';
 import { causalLoss } from './cross-entropy.ts';
-import { type WindowedStep, withinWindow } from './window.ts';
-
-/** Inputs of a graph that encode positions. */
-export type PositionInputs = Readonly<Record<string, Tensor<'float32' | 'int64'>>>;
-
-/** What a decoder-only architecture supplies: its graphs and their position inputs. Everything else is shared. */
-export interface CausalArchitecture {
-  readonly sizes: CausalSizes;
-  readonly maxPositions: number;
-  readonly specialTokens: SpecialTokens;
-  /** The optional outputs of `forward` by default. */
-  readonly outputDefaults: { readonly outputHiddenStates: boolean; readonly outputAttentions: boolean };
-  buildEmbedding(): WrittenModel<EmbeddingSignature>;
-  /** The weights of the decoder. */
-  readonly stores: StoresByRows;
-  buildDecoder(request: CausalRequest, store: WeightStore): WrittenModel<CausalSignature>;
-  /** Positions that windowed layers attend to; undefined if no layer has a window. */
-  readonly window?: number | undefined;
-  /** The position inputs of the last `count` positions of a mask over all positions so far. */
-  positionInputs(mask: AttentionMask, count: number, use: 'decoding' | 'forward'): PositionInputs;
-}
+import { windowFeed } from './window.ts';
 
 export function createCausalLanguageModel(
   architecture: CausalArchitecture,
@@ -96,6 +75,8 @@ export function createCausalLanguageModel(
     },
     prepare: () => prepareCausalLanguageModel(architecture, sessions),
     forward: (inputs, options = {}) => forward(architecture, sessions, embed, inputs, options),
+    lossAndGradient: (prefix, targets, options = {}) =>
+      causalLossAndGradient(architecture, sessions, embed, prefix, targets, options),
   };
 }
 
@@ -147,7 +128,7 @@ async function decodeStep(
     inputs_embeds: step.inputsEmbeds,
     ...architecture.positionInputs(step.attentionMask, sequence, 'decoding'),
     attention_bias: step.bias,
-    ...windowFeed(architecture, step.bias, step.attentionMask, 'decoding'),
+    ...windowFeed(step.bias, { mask: step.attentionMask, use: 'decoding', window: architecture.window }),
     logit_positions: indexTensor(step.logitPositions),
     ...Object.fromEntries(past),
   });
@@ -199,7 +180,7 @@ async function forward(
     inputs_embeds: inputsEmbeds,
     ...architecture.positionInputs(attentionMask, sequence, 'forward'),
     attention_bias: bias,
-    ...windowFeed(architecture, bias, attentionMask, 'forward'),
+    ...windowFeed(bias, { mask: attentionMask, use: 'forward', window: architecture.window }),
     logit_positions: indexTensor(range(sequence)),
     ...(request.cache && pastFeeds(past)),
   });
@@ -220,16 +201,6 @@ async function forward(
       ),
     }),
   };
-}
-
-/** The bias of windowed layers, if there are any. */
-function windowFeed(
-  { window }: CausalArchitecture,
-  bias: ReturnType<typeof causalBias>,
-  mask: AttentionMask,
-  use: WindowedStep['use'],
-): { readonly window_bias?: Tensor<'float32'> } {
-  return window === undefined ? {} : { window_bias: withinWindow(bias, { mask, use, window }) };
 }
 
 function readPast(sizes: CausalSizes, batch: number, past: readonly KeyValue[] | undefined): LayeredKeyValues {

@@ -17,14 +17,10 @@ import { buildMergedDecoder, DECODER, EMBED_TOKENS } from '../exported/merged-de
 import type { PositionValues } from '../exported/position-values.ts';
 import { LANGUAGE_MODEL_PATH } from '../language-model-path.ts';
 import type { EmbeddingSignature } from '../token-embedding-graph.ts';
+import type { CausalArchitecture, PositionInputs } from './causal-architecture.ts';
 import { causalTensors } from './causal-decoder.ts';
 import type { CausalLanguageModel } from './causal-forward-types.ts';
-import {
-  type CausalArchitecture,
-  createCausalLanguageModel,
-  type PositionInputs,
-  prepareCausalLanguageModel,
-} from './causal-language-model.ts';
+import { createCausalLanguageModel, prepareCausalLanguageModel } from './causal-language-model.ts';
 import type { CausalRequest, CausalSignature, CausalSizes } from './causal-signature.ts';
 
 /** What a family of decoder-only language models declares. */

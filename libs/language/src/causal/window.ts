@@ -76,3 +76,11 @@ export function withinWindow(bias: Bias, { mask, use, window }: WindowedStep): B
   }
   return { type: 'float32', dims: bias.dims, data };
 }
+
+/** The bias of windowed layers among the inputs of a run, if there are any. */
+export function windowFeed(
+  bias: Bias,
+  { window, ...step }: Omit<WindowedStep, 'window'> & { readonly window: number | undefined },
+): { readonly window_bias?: Bias } {
+  return window === undefined ? {} : { window_bias: withinWindow(bias, { ...step, window }) };
+}

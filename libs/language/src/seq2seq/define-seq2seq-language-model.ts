@@ -14,6 +14,7 @@ import type { Seq2SeqLanguageModel } from './seq2seq-language-model.ts';
 import { buildT5Decoder } from './t5-decoder-graph.ts';
 import { buildT5Cross, buildT5Encoder } from './t5-encoder-graph.ts';
 import { cacheSizeOf, forwardT5, startToken } from './t5-forward.ts';
+import { t5LossAndGradient } from './t5-loss.ts';
 import { createT5Sessions, FINAL_STATES, type T5Sessions } from './t5-sessions.ts';
 import { t5Initializer, t5Tensors } from './t5-tensors.ts';
 import { requireSharedEmbedding, TOKEN_EMBEDDINGS } from './t5-token-embeddings.ts';
@@ -91,6 +92,8 @@ function members<C extends Seq2SeqConfig>({
     embed: sessions.embed,
     start: (prompt) => start(config, sessions, prompt),
     forward: (inputs, options = {}) => forwardT5(config, sessions, inputs, options),
+    lossAndGradient: (prefix, targets, options = {}) =>
+      t5LossAndGradient(config, weights, lazySessions, sessions.embed, prefix, targets, options),
   };
 }
 

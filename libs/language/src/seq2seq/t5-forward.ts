@@ -141,7 +141,7 @@ export function cacheSizeOf({ numDecoderLayers: layers, numHeads: heads, dKv: he
 }
 
 /** The input of the decoder for labels: the start token, then all labels but the last (HF `_shift_right`). */
-function shiftRight(config: Seq2SeqConfig, labels: readonly TokenIds[]): TokenIds[] {
+export function shiftRight(config: Seq2SeqConfig, labels: readonly TokenIds[]): TokenIds[] {
   const { padTokenId } = config;
   const first = startToken(config);
   if (padTokenId === undefined) throw missingToken('pad_token_id');

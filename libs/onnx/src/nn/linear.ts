@@ -1,9 +1,11 @@
+import { withPullback } from '../gradient/pullback.ts';
 import type { Graph } from '../graph.ts';
 import { add } from '../ops/elementwise.ts';
 import { matMul } from '../ops/matmul.ts';
 import type { Value } from '../value.ts';
 import type { Weights } from '../weights.ts';
 import { blockProduct, rowwiseProduct } from './quantized-product.ts';
+import { widenedProduct } from './widened-weight.ts';
 
 export interface LinearOptions {
   readonly inFeatures: number;
@@ -15,7 +17,8 @@ export interface LinearOptions {
 
 /**
  * Linear layer `y = x · Wᵀ + b`, `[…, inFeatures] → […, outFeatures]`. The weight is `[out, in]`, as in PyTorch, and
- * mapped in place without a transposed copy. If the store holds it quantized, the integer kernels compute the product.
+ * mapped in place without a transposed copy. If the store holds it quantized, the integer kernels compute the product;
+ * its pullback multiplies by the same integers, widened to floats.
  */
 export function linear(
   g: Graph,
@@ -39,5 +42,7 @@ function product(
   const quantized = weights.getQuantized('weight', shape, transposed);
   if (!quantized && transposed) return matMul(g, x, weights.get('weight', [shape[1], shape[0]]));
   if (!quantized) return matMul(g, x, weights.get('weight', shape), { transposeB: true });
-  return quantized.precision === 'int8' ? rowwiseProduct(g, x, quantized) : blockProduct(g, x, quantized, shape);
+  const y = quantized.precision === 'int8' ? rowwiseProduct(g, x, quantized) : blockProduct(g, x, quantized, shape);
+  // The derivative of rounding is zero almost everywhere: the gradient is that of the product without it.
+  return withPullback(g, y, [x], (dy) => [() => widenedProduct(g, dy, quantized, shape)]);
 }

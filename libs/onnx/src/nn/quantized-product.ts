@@ -3,6 +3,7 @@ import { Blip2Error } from '@blip2/interfaces';
 import { axisAt, fixedAxis, formatAxes } from '../axes.ts';
 import { type Graph, RUNTIME_DOMAIN } from '../graph.ts';
 import { mul } from '../ops/elementwise.ts';
+import { shapeOf } from '../ops/shape.ts';
 import type { F32, Sign, Value } from '../value.ts';
 import type { QuantizedValue } from '../weights.ts';
 import { ACTIVATION_GRIDS } from './activation-grid.ts';
@@ -126,10 +127,6 @@ function sameShape(g: Graph, x: Value): Value<'int64'> {
       x.axes.map((axis) => (typeof axis === 'number' ? axis : -1)),
     );
   return g.once('shape', formatAxes(x.axes), () => shapeOf(g, x));
-}
-
-function shapeOf(g: Graph, x: Value): Value<'int64'> {
-  return g.node('Shape', [x], { type: 'int64', axes: [x.axes.length] });
 }
 
 /** Product of unsigned and signed bytes, multiplied by the scale of each output. */

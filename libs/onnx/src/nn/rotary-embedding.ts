@@ -1,7 +1,10 @@
 import { Blip2Error } from '@blip2/interfaces';
 
+import { numberAttribute } from '../attribute.ts';
 import { fixedAxis, formatAxes } from '../axes.ts';
+import type { Pullbacks } from '../gradient/pullback.ts';
 import { type Graph, RUNTIME_DOMAIN } from '../graph.ts';
+import { unary } from '../ops/elementwise.ts';
 import type { Value } from '../value.ts';
 
 /** Rotations by position: row `rows[b, i]` of both tables rotates position `i` of batch row `b`. */
@@ -50,3 +53,23 @@ export function rotaryEmbedding(
     { domain: RUNTIME_DOMAIN, attributes: { interleaved: { int: 0 }, ...partial } },
   );
 }
+
+/** The inverse of a rotation is the rotation by the opposite angle. */
+export const ROTARY_PULLBACKS: Pullbacks = {
+  'com.microsoft.RotaryEmbedding': ({ g, node, input, dy }) => {
+    const [width, heads] = [numberAttribute(node, 'rotary_embedding_dim', 0), numberAttribute(node, 'num_heads', 0)];
+    const partial = width > 0 && { rotary_embedding_dim: { int: width }, num_heads: { int: heads } };
+    return [
+      () =>
+        g.node(
+          'RotaryEmbedding',
+          [dy, input(1), input(2), unary(g, 'Neg', input(3))],
+          { type: 'float32', axes: dy.axes },
+          { domain: RUNTIME_DOMAIN, attributes: { interleaved: { int: 0 }, ...partial } },
+        ),
+      undefined,
+      undefined,
+      undefined,
+    ];
+  },
+};

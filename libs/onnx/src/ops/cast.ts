@@ -1,4 +1,5 @@
 import { DATA_TYPE, type ElementType } from '../element-type.ts';
+import type { Pullbacks } from '../gradient/pullback.ts';
 import type { Graph } from '../graph.ts';
 import type { Value } from '../value.ts';
 
@@ -11,3 +12,5 @@ export function cast<T extends ElementType>(g: Graph, x: Value, type: T): Value<
 function isOfType<T extends ElementType>(x: Value, type: T): x is Value<T> {
   return x.type === type;
 }
+
+export const CAST_PULLBACKS: Pullbacks = { Cast: ({ dy }) => [() => dy], Identity: ({ dy }) => [() => dy] };

@@ -3,7 +3,7 @@ import type { ElementType } from '../element-type.ts';
 import { type Graph, type NodeOptions, RUNTIME_DOMAIN } from '../graph.ts';
 import type { Value } from '../value.ts';
 
-type BinaryOperator = 'Add' | 'Sub' | 'Mul' | 'Div' | 'Pow';
+type BinaryOperator = 'Add' | 'Sub' | 'Mul' | 'Div';
 type UnaryOperator =
   | 'Relu'
   | 'LeakyRelu'
@@ -15,7 +15,8 @@ type UnaryOperator =
   | 'Gelu'
   | 'Erf'
   | 'Sqrt'
-  | 'Reciprocal';
+  | 'Exp'
+  | 'Neg';
 
 export function binary<T extends ElementType>(g: Graph, operator: BinaryOperator, a: Value<T>, b: Value<T>): Value<T> {
   return g.node(operator, [a, b], { type: a.type, axes: broadcastAxes(a.axes, b.axes, operator) });
@@ -51,4 +52,9 @@ export function mul<T extends ElementType>(g: Graph, a: Value<T>, b: Value<T>): 
 /** Multiplies each element by a number. */
 export function scale(g: Graph, x: Value<'float32'>, factor: number): Value<'float32'> {
   return mul(g, x, g.constant('float32', [], [factor]));
+}
+
+/** The larger of each pair of elements. */
+export function maximum(g: Graph, a: Value<'float32'>, b: Value<'float32'>): Value<'float32'> {
+  return g.node('Max', [a, b], { type: 'float32', axes: broadcastAxes(a.axes, b.axes, 'Max') });
 }

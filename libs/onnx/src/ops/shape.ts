@@ -154,12 +154,7 @@ export function expandBatch<T extends ElementType>(g: Graph, x: Value<T>, like: 
       got: formatAxes(x.axes),
     });
   const batch = axisAt(like.axes, 0, 'Expand');
-  const size = g.node(
-    'Shape',
-    [like],
-    { type: 'int64', axes: [1] },
-    { attributes: { start: { int: 0 }, end: { int: 1 } } },
-  );
+  const size = shapeOf(g, like, 0, 1);
   const rest = g.constant(
     'int64',
     [x.axes.length - 1],
@@ -167,4 +162,10 @@ export function expandBatch<T extends ElementType>(g: Graph, x: Value<T>, like: 
   );
   const shape = concat(g, [size, rest], 0);
   return g.node('Expand', [x, shape], { type: x.type, axes: [batch, ...x.axes.slice(1)] });
+}
+
+/** The lengths of axes `start` to `end` (exclusive) as a vector. */
+export function shapeOf(g: Graph, x: Value, start = 0, end: number = x.axes.length): Value<'int64'> {
+  const attributes = start === 0 && end === x.axes.length ? {} : { start: { int: start }, end: { int: end } };
+  return g.node('Shape', [x], { type: 'int64', axes: [end - start] }, { attributes });
 }

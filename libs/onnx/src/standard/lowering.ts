@@ -1,8 +1,7 @@
 import { type Axis, Blip2Error } from '@blip2/interfaces';
 
 import { type Attribute, nodeAttribute } from '../attribute.ts';
-import { DATA_TYPE } from '../element-type.ts';
-import { type ConstantType, rawData } from '../graph.ts';
+import { type ConstantType, DATA_TYPE, rawData } from '../element-type.ts';
 import type { GraphNode, Initializer } from '../write-model.ts';
 
 /** What a graph is rewritten for. */

@@ -9,9 +9,10 @@ import {
   type F32,
   type Graph,
   linear,
+  maximum,
   type RecordedWeight,
   recordWeights,
-  type Value,
+  reduce,
   type WeightSource,
   type WrittenModel,
 } from '@blip2/onnx';
@@ -60,28 +61,13 @@ export function buildMatchingHead(
   };
   return buildGraph({ name: 'itm_head', signature, weights, prefix }, (g, { states }, root) => {
     const scores = linear(g, states, root, { inFeatures, outFeatures: MATCHING_CLASSES, bias: true });
-    return { logits: reduce(g, 'ReduceMean', scores, 1, ['batch', MATCHING_CLASSES]) };
+    return { logits: reduce(g, 'ReduceMean', scores, [1], { keep: false }) };
   });
 }
 
 function unitLength(g: Graph, x: F32): F32 {
-  const length = reduce(g, 'ReduceL2', x, -1, [...x.axes.slice(0, -1), 1]);
-  const divisor = g.node('Max', [length, g.constant('float32', [], [SHORTEST])], {
-    type: 'float32',
-    axes: length.axes,
-  });
-  return binary(g, 'Div', x, divisor);
-}
-
-/** Reduces one axis. It is kept with length 1 if `axes` has the rank of `x`. */
-function reduce(g: Graph, operator: 'ReduceMean' | 'ReduceL2', x: F32, axis: number, axes: Value['axes']): F32 {
-  const keep = axes.length === x.axes.length ? 1 : 0;
-  return g.node(
-    operator,
-    [x, g.constant('int64', [1], [axis])],
-    { type: 'float32', axes },
-    { attributes: { keepdims: { int: keep } } },
-  );
+  const length = reduce(g, 'ReduceL2', x, [-1], { keep: true });
+  return binary(g, 'Div', x, maximum(g, length, g.constant('float32', [], [SHORTEST])));
 }
 
 /** Every tensor of a projection's checkpoint, by name and shape. */

@@ -22,7 +22,7 @@ import type { PooledVisionEncoder, VisionFamily } from '../vision-family.ts';
  */
 export type Dinov2VisionEncoder = PooledVisionEncoder<Dinov2Config>;
 
-const LAYOUT: VisionTransformerLayout<Dinov2Config> = {
+export const LAYOUT: VisionTransformerLayout<Dinov2Config> = {
   name: 'dinov2',
   hasClassPosition: true,
   layers: 'encoder.layer',

@@ -23,7 +23,7 @@ import { attentionPooler } from './attention-pooler.ts';
  */
 export type SiglipVisionEncoder = OptionallyPooledVisionEncoder<SiglipVisionConfig>;
 
-const LAYOUT: VisionTransformerLayout<SiglipVisionConfig> = {
+export const LAYOUT: VisionTransformerLayout<SiglipVisionConfig> = {
   name: 'siglip_vision_model',
   hasClassPosition: false,
   layers: 'encoder.layers',

@@ -23,7 +23,7 @@ export type VitEncoder = OptionallyPooledVisionEncoder<VitConfig>;
 
 const POOLER = 'pooler.dense';
 
-const LAYOUT: VisionTransformerLayout<VitConfig> = {
+export const LAYOUT: VisionTransformerLayout<VitConfig> = {
   name: 'vit',
   hasClassPosition: true,
   layers: 'encoder.layer',

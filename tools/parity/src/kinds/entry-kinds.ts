@@ -1,5 +1,6 @@
 import type { EntryKind } from '../entry-kind.ts';
 import { generateKind, languageModelGenerateKind, samplingScoresKind, sequenceLogProbsKind } from './generate.ts';
+import { gradientKind } from './gradient.ts';
 import { decodeImageKind, imageProcessorKind } from './images.ts';
 import { logitsPipelineKind, logitsProcessorKind } from './logits.ts';
 import { languageModelForwardKind, languageProjectionKind, qformerForwardKind, visionForwardKind } from './parts.ts';
@@ -36,6 +37,7 @@ export const entryKinds: ReadonlyMap<string, EntryKind> = new Map([
   ['language_model_generate', languageModelGenerateKind],
   ['sampling_scores', samplingScoresKind],
   ['sequence_logprobs', sequenceLogProbsKind],
+  ['gradient', gradientKind],
   ['logits_processor', logitsProcessorKind],
   ['logits_pipeline', logitsPipelineKind],
 ]);

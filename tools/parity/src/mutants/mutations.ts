@@ -1,6 +1,7 @@
 import { beamMutations } from './beam-mutations.ts';
 import { decoderMutations } from './decoder-mutations.ts';
 import { encoderMutations } from './encoder-mutations.ts';
+import { gradientMutations } from './gradient-mutations.ts';
 import { imageMutations } from './image-mutations.ts';
 import { instructBlipMutations } from './instructblip-mutations.ts';
 import { languageMutations } from './language-mutations.ts';
@@ -23,6 +24,7 @@ export const mutations: readonly Mutation[] = [
   ...decoderMutations,
   ...t5Mutations,
   ...t5VariantMutations,
+  ...gradientMutations,
   ...instructBlipMutations,
   ...textMutations,
   ...beamMutations,

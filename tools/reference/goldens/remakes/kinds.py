@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ..entries import generation, inputs, language, parts, retrieval, whole
+from ..entries import generation, gradients, inputs, language, parts, retrieval, whole
 from .case import RecordedCase
 from .logits import logits_pipeline, logits_processor
 
@@ -101,6 +101,7 @@ KINDS: dict[str, Callable[[RecordedCase, dict, dict, Wanted], dict]] = {
     "image_text_retrieval": image_text_retrieval,
     "text_model_with_projection": lambda case, given, _, __: retrieval.text(case.models, given, True),
     "vision_model_with_projection": lambda case, given, _, __: retrieval.vision(case.models, given["pixel_values"]),
+    "gradient": lambda case, given, options, _: gradients.gradient(case.models, given, options),
     "logits_processor": lambda _, given, options, __: logits_processor(given, options),
     "logits_pipeline": lambda _, given, options, __: logits_pipeline(given, options),
 }
