@@ -16,7 +16,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import type { CausalLanguageModel } from '../causal/causal-forward-types.ts';
 import { loadLanguageModel } from '../families.ts';
-import type { Seq2SeqLanguageModel } from '../t5/seq2seq-language-model.ts';
+import type { Seq2SeqLanguageModel } from '../seq2seq/seq2seq-language-model.ts';
 
 const cases = join(import.meta.dirname, '../../../../tools/parity/cases');
 const FAMILIES = ['opt', 'opt-post-norm-projections', 'gpt2', 'llama', 'qwen2', 'qwen3', 'mistral', 'phi3'];
