@@ -1,9 +1,7 @@
 import { InstructBlipConfig } from '@blip2/config';
 import { expectInputs, expectKnownOptions, mustBe, type Tensor } from '@blip2/interfaces';
-import { loadLanguageModel } from '@blip2/language';
 import { partFolder } from '@blip2/part';
 import { BlipImageProcessor, InstructBlipProcessor, Tokenizer } from '@blip2/processor';
-import { loadVisionEncoder } from '@blip2/vision';
 
 import { expectTexts, isImageList } from '../images/image-list.ts';
 import { expectImageOptions } from '../images/task-images.ts';
@@ -11,7 +9,7 @@ import { type CallQueue, createCallQueue } from '../lifetime/call-queue.ts';
 import { lazyPromise } from '../lifetime/lazy-promise.ts';
 import type { PretrainedLoader } from '../models/model-loader.ts';
 import { expectOptions, openCheckpointParts, openModelParts } from '../parts/checkpoint-parts.ts';
-import { type LoadOptions, partOptions } from '../parts/load-options.ts';
+import type { LoadOptions } from '../parts/load-options.ts';
 import { loadProcessor } from '../parts/load-processor.ts';
 import { Blip2Retrieval } from '../retrieval/blip2-retrieval.ts';
 import type { EmbedInputs } from '../retrieval/embed-inputs.ts';
@@ -29,6 +27,7 @@ import type { Extract } from './feature-tools.ts';
 import { generationFeatures } from './generation-features.ts';
 import { instructFeatures } from './instruct-features.ts';
 import { languageFeatures } from './language-features.ts';
+import { openPart } from './open-part.ts';
 import { retrievalFeatures } from './retrieval-features.ts';
 import { visionFeatures } from './vision-features.ts';
 
@@ -74,24 +73,21 @@ async function open(kind: FeatureKind, folder: string, options: LoadOptions): Pr
   return kind === 'instruct' ? openInstruct(folder, options) : openGeneration(folder, options);
 }
 
-/** Encoders and language models alone run on the calling thread. */
 async function openVision(folder: string, options: LoadOptions): Promise<Opened> {
-  const { signal } = options;
   const imageProcessor = await BlipImageProcessor.fromPretrained(folder);
-  const vision = await loadVisionEncoder(folder, { ...partOptions(options)('vision'), ...(signal && { signal }) });
-  const extract = visionFeatures({ imageProcessor, vision: () => Promise.resolve(vision) });
-  return { extract, imageProcessor, queue: createCallQueue(options), dispose: () => vision.dispose() };
+  const { part, dispose } = await openPart('loadEncoder', folder, options);
+  const extract = visionFeatures({ imageProcessor, vision: () => Promise.resolve(part) });
+  return { extract, imageProcessor, queue: createCallQueue(options), dispose };
 }
 
 async function openLanguage(folder: string, options: LoadOptions): Promise<Opened> {
-  const { signal } = options;
   const tokenizer = await Tokenizer.fromPretrained(folder);
-  const language = await loadLanguageModel(folder, { ...partOptions(options)('language'), ...(signal && { signal }) });
+  const { part, dispose } = await openPart('loadLanguageModel', folder, options);
   const extract = languageFeatures({
     tokenizer: () => Promise.resolve(tokenizer),
-    language: () => Promise.resolve(language),
+    language: () => Promise.resolve(part),
   });
-  return { extract, queue: createCallQueue(options), dispose: () => language.dispose() };
+  return { extract, queue: createCallQueue(options), dispose };
 }
 
 async function openGeneration(folder: string, options: LoadOptions): Promise<Opened> {

@@ -16,6 +16,7 @@ export type LoaderName = keyof typeof partLoaders;
 /** The part whose precision applies to each loader; other parts are always float32. */
 export const PRECISION_OF: Readonly<Partial<Record<LoaderName, PartWithPrecision>>> = {
   loadVision: 'vision',
+  loadEncoder: 'vision',
   loadQFormer: 'qformer',
   loadTextQFormer: 'qformer',
   loadLanguageModel: 'language',

@@ -9,12 +9,22 @@ import {
   RetrievalProjection,
   TextConditionedQFormer,
 } from '@blip2/qformer';
-import { Blip2VisionModel, type LoadVisionOptions } from '@blip2/vision';
+import {
+  Blip2VisionModel,
+  type CheckpointVisionEncoder,
+  loadVisionEncoder,
+  type LoadVisionOptions,
+} from '@blip2/vision';
 
 import type { LoadedPartOptions } from './load-options.ts';
 
 export function loadVision(folder: string, options?: LoadVisionOptions): Promise<Blip2VisionModel> {
   return Blip2VisionModel.fromPretrained(folder, options);
+}
+
+/** An encoder of any family, in a folder of its own. */
+export function loadEncoder(folder: string, options?: LoadedPartOptions): Promise<CheckpointVisionEncoder> {
+  return loadVisionEncoder(folder, options);
 }
 
 export function loadQFormer(folder: string, options?: LoadedPartOptions): Promise<Blip2QFormerModel> {
