@@ -24,7 +24,12 @@ export { Qwen3Config } from './text/qwen3-config.ts';
 export type { RotaryDecoderConfig, RotaryDecoderFields } from './text/rotary-decoder-config.ts';
 export type { RotaryScaling } from './text/rotary-scaling.ts';
 export { Mt5Config } from './text/seq2seq/mt5-config.ts';
-export { defineSeq2SeqConfig, type Seq2SeqConfig, type Seq2SeqDefinition } from './text/seq2seq/seq2seq-config.ts';
+export {
+  defineSeq2SeqConfig,
+  type Seq2SeqConfig,
+  type Seq2SeqDefaults,
+  type Seq2SeqDefinition,
+} from './text/seq2seq/seq2seq-config.ts';
 export { T5Config } from './text/seq2seq/t5-config.ts';
 export { Umt5Config } from './text/seq2seq/umt5-config.ts';
 export type { LayerType, WindowedLayers } from './text/sliding-window.ts';
@@ -35,7 +40,7 @@ export type { LicenceNote, TextFamily, TextSizes } from './text/text-family.ts';
 export { Blip2VisionConfig } from './vision/blip2-vision-config.ts';
 export { ClipVisionConfig } from './vision/clip-vision-config.ts';
 export { Dinov2Config } from './vision/dinov2-config.ts';
-export { EvaVisionConfig } from './vision/eva/eva-vision-config.ts';
+export { type EvaPooling, EvaVisionConfig } from './vision/eva/eva-vision-config.ts';
 export { SiglipVisionConfig } from './vision/siglip-vision-config.ts';
 export { registerVisionConfigFamily, VisionConfig, visionConfigFamily } from './vision/vision-families.ts';
 export type { VisionConfigFamily, VisionConfigMembers } from './vision/vision-family.ts';

@@ -11,6 +11,7 @@ export {
 export { expectFloatPixels, expectFloatSettings } from './float-pixels.ts';
 export type { Triple } from './image-processor-settings.ts';
 export {
+  type CropRounding,
   IMAGE_PROCESSOR_DEFAULTS,
   type ImageProcessorOverrides,
   type ImageProcessorSettings,

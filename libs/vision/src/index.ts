@@ -1,4 +1,9 @@
-export { buildVisionModel, type VisionSignature, visionSignature } from './blip2/blip2-vision-graph.ts';
+export {
+  type Blip2VisionRequest,
+  buildVisionModel,
+  type VisionSignature,
+  visionSignature,
+} from './blip2/blip2-vision-graph.ts';
 export {
   Blip2VisionModel,
   createBlip2VisionModel,

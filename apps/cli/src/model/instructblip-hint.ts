@@ -16,7 +16,7 @@ export async function withInstructBlipHint<T>(loading: Promise<T>): Promise<T> {
       ...defined({ where }),
       expected: 'BLIP-2',
       got: 'InstructBLIP',
-      fix: 'caption, ask, chat, rank and inspect support it',
+      fix: 'caption, ask, chat, rank, embed and inspect support it',
       cause,
     });
   });

@@ -183,9 +183,24 @@ test('a language model alone', async () => {
   });
 });
 
-test('results do not depend on where the parts run', async () => {
+test.each(['worker', 'process'] as const)('results do not depend on where the parts run: %s', async (isolate) => {
   const inputs = { images: [imageOf('opt', 'alpha.png')], text: [TEXT] };
   const inline = await (await openFeatures('opt')).embed(inputs, { layer: 1 });
-  await using worker = await Blip2Features.fromPretrained(folderOf('opt'), { ...OPTIONS, isolate: 'worker' });
-  expect(await worker.embed(inputs, { layer: 1 })).toEqual(inline);
+  await using whole = await Blip2Features.fromPretrained(folderOf('opt'), { ...OPTIONS, isolate });
+  expect(await whole.embed(inputs, { layer: 1 })).toEqual(inline);
+  const images = [imageOf('siglip', 'waves.png')];
+  await using alone = await Blip2Features.fromPretrained(folderOf('siglip'), { ...OPTIONS, isolate });
+  expect(await alone.embed({ images }, { layer: -2 })).toEqual(
+    await (await openFeatures('siglip')).embed({ images }, { layer: -2 }),
+  );
+});
+
+test('features are disposed of with their parts', async () => {
+  for (const isolate of ['inline', 'worker'] as const) {
+    const features = await Blip2Features.fromPretrained(folderOf('siglip'), { ...OPTIONS, isolate });
+    await features.dispose();
+    await expect(features.embed({ images: [imageOf('siglip', 'waves.png')] })).rejects.toMatchObject({
+      code: 'DISPOSED',
+    });
+  }
 });

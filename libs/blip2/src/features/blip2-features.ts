@@ -1,9 +1,7 @@
 import { InstructBlipConfig } from '@blip2/config';
 import { expectInputs, expectKnownOptions, mustBe, type Tensor } from '@blip2/interfaces';
-import { loadLanguageModel } from '@blip2/language';
 import { partFolder } from '@blip2/part';
 import { BlipImageProcessor, InstructBlipProcessor, Tokenizer } from '@blip2/processor';
-import { loadVisionEncoder } from '@blip2/vision';
 
 import type { ModelSources } from '../checkpoint/model-sources.ts';
 import { expectTexts, isImageList } from '../images/image-list.ts';
@@ -12,7 +10,7 @@ import { type CallQueue, createCallQueue } from '../lifetime/call-queue.ts';
 import { lazyPromise } from '../lifetime/lazy-promise.ts';
 import type { PretrainedLoader } from '../models/model-loader.ts';
 import { expectOptions, openCheckpointParts, openModelParts } from '../parts/checkpoint-parts.ts';
-import { type LoadOptions, partOptions } from '../parts/load-options.ts';
+import type { LoadOptions } from '../parts/load-options.ts';
 import { loadProcessor } from '../parts/load-processor.ts';
 import { Blip2Retrieval } from '../retrieval/blip2-retrieval.ts';
 import type { EmbedInputs } from '../retrieval/embed-inputs.ts';
@@ -30,6 +28,7 @@ import type { Extract } from './feature-tools.ts';
 import { generationFeatures } from './generation-features.ts';
 import { instructFeatures } from './instruct-features.ts';
 import { languageFeatures } from './language-features.ts';
+import { openPart } from './open-part.ts';
 import { retrievalFeatures } from './retrieval-features.ts';
 import { visionFeatures } from './vision-features.ts';
 
@@ -69,8 +68,6 @@ async function open(kind: FeatureKind, source: Source, options: LoadOptions): Pr
   if (kind === 'vision' || kind === 'language') {
     if (typeof source !== 'string')
       throw mustBe('qformer', 'a source with a Q-Former', source.qformer, { fix: 'Pass the folder of the part alone' });
-    // A part alone runs on the calling thread.
-    await options.hosts?.[Symbol.asyncDispose]();
     return kind === 'vision' ? openVision(source, options) : openLanguage(source, options);
   }
   if (kind === 'retrieval') {
@@ -82,24 +79,21 @@ async function open(kind: FeatureKind, source: Source, options: LoadOptions): Pr
   return kind === 'instruct' ? openInstruct(source, options) : openGeneration(source, options);
 }
 
-/** Encoders and language models alone run on the calling thread. */
 async function openVision(folder: string, options: LoadOptions): Promise<Opened> {
-  const { signal } = options;
   const imageProcessor = await BlipImageProcessor.fromPretrained(folder);
-  const vision = await loadVisionEncoder(folder, { ...partOptions(options)('vision'), ...(signal && { signal }) });
-  const extract = visionFeatures({ imageProcessor, vision: () => Promise.resolve(vision) });
-  return { extract, imageProcessor, queue: createCallQueue(options), dispose: () => vision.dispose() };
+  const { part, dispose } = await openPart('loadVision', folder, options);
+  const extract = visionFeatures({ imageProcessor, vision: () => Promise.resolve(part) });
+  return { extract, imageProcessor, queue: createCallQueue(options), dispose };
 }
 
 async function openLanguage(folder: string, options: LoadOptions): Promise<Opened> {
-  const { signal } = options;
   const tokenizer = await Tokenizer.fromPretrained(folder);
-  const language = await loadLanguageModel(folder, { ...partOptions(options)('language'), ...(signal && { signal }) });
+  const { part, dispose } = await openPart('loadLanguageModel', folder, options);
   const extract = languageFeatures({
     tokenizer: () => Promise.resolve(tokenizer),
-    language: () => Promise.resolve(language),
+    language: () => Promise.resolve(part),
   });
-  return { extract, queue: createCallQueue(options), dispose: () => language.dispose() };
+  return { extract, queue: createCallQueue(options), dispose };
 }
 
 async function openGeneration(source: Source, options: LoadOptions): Promise<Opened> {

@@ -92,7 +92,7 @@ export function flatArguments(json: JsonObject, where: string): JsonObject {
   return Object.freeze({
     ...known,
     ...json,
-    ...Object.fromEntries(Object.entries(given).filter(([key]) => !TRAINING.has(key))),
+    ...Object.fromEntries(Object.entries(given).filter(([key]) => FIELDS.has(key))),
     ...squared('img_size', given, place),
     ...squared('patch_size', given, place),
   });
@@ -185,17 +185,22 @@ export function nestedArguments(flat: Readonly<Record<string, unknown>>): Record
   const named = Object.entries(flat).filter(([key]) => FIELDS.has(key));
   const rest = Object.entries(others).filter(([key]) => !FIELDS.has(key));
   const size = flat['img_size'];
-  return {
+  return sorted({
     ...Object.fromEntries(rest),
     // The head is not part of the encoder.
     num_classes: ownValue(flat, 'num_classes') ?? 0,
     global_pool: flat['global_pool'],
     architecture: clip === undefined ? architecture : timmModel(flat, '').architecture,
-    model_args: { ...(given as object | undefined), ...Object.fromEntries(named) },
+    model_args: sorted({ ...(given as object | undefined), ...Object.fromEntries(named) }),
     pretrained_cfg: {
       ...(typeof size === 'number' && { input_size: [3, size, size] }),
       num_classes: 0,
       ...(pretrained === undefined ? preprocessing(flat) : (pretrained as object)),
     },
-  };
+  });
+}
+
+/** The members in the order of their names, whatever was read. */
+function sorted(json: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(json).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 }

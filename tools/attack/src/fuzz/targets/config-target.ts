@@ -7,12 +7,15 @@ import {
   Blip2VisionConfig,
   ClipVisionConfig,
   type ConfigFormat,
+  EvaVisionConfig,
   GenerationConfig,
   InstructBlipConfig,
   LlamaConfig,
+  Mt5Config,
   OptConfig,
   readConfig,
   T5Config,
+  Umt5Config,
 } from '@blip2/config';
 import fc, { type Arbitrary } from 'fast-check';
 
@@ -39,6 +42,9 @@ const PARTS: readonly Format[] = [
   formatOf(ClipVisionConfig),
   formatOf(OptConfig),
   formatOf(T5Config),
+  formatOf(Mt5Config),
+  formatOf(Umt5Config),
+  formatOf(EvaVisionConfig),
   formatOf(LlamaConfig),
   formatOf(Blip2QFormerConfig),
   formatOf(GenerationConfig),
