@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { LanguageModel, Tensor } from '@blip2/interfaces';
 import { decodeModel, encodeModel, type ModelProto } from '@blip2/onnx';
 import { writeGraph } from '@blip2/part';
+import { createSession } from '@blip2/runtime';
 import { languageModelConformance, readTensorFile } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -58,6 +59,52 @@ describe('a decoder that torch exported', () => {
     const next = await decoding.extend({ ids: golden.next });
     expect(largestDifference(next, recorded.get('next_logits'))).toBeLessThan(1e-5);
   });
+});
+
+test('inputs that some exporters add are given: what is new, and how many logits', async () => {
+  const path = await changed('more-inputs.onnx', ({ input }) => {
+    const ids = input.find(({ name }) => name === 'position_ids');
+    const like = (name: string, elemType: number, lengths: readonly bigint[]): void => {
+      const copy = structuredClone(ids);
+      const type = copy?.type?.value;
+      if (!copy || type?.case !== 'tensorType') return;
+      copy.name = name;
+      type.value.elemType = elemType;
+      const dim = type.value.shape?.dim.slice(0, lengths.length) ?? [];
+      lengths.forEach((length, at) => {
+        const axis = dim[at];
+        if (axis && length > 0n) axis.value = { case: 'dimValue', value: length };
+      });
+      if (type.value.shape) type.value.shape.dim = dim;
+      input.push(copy);
+    };
+    like('use_cache_branch', 9, [1n]);
+    like('num_logits_to_keep', 7, []);
+    like('cache_position', 7, [0n]);
+  });
+  const seen: Record<string, unknown>[] = [];
+  await using model = await onnxLanguageModel(path, {
+    embedTokens: join(torch, 'onnx/embed_tokens.onnx'),
+    async createSession(graph, options) {
+      const session = await createSession(graph, options);
+      return {
+        run(inputs) {
+          const given = inputs as Readonly<Record<string, Tensor>>;
+          const names = ['use_cache_branch', 'num_logits_to_keep', 'cache_position', 'position_ids'];
+          seen.push(Object.fromEntries(names.map((name) => [name, Array.from(given[name]?.data ?? [], Number)])));
+          return session.run(inputs);
+        },
+        [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+      };
+    },
+  });
+  const inputsEmbeds = await model.embed([[4, 9, 2]]);
+  await using decoding = await model.start({ inputsEmbeds, attentionMask: [[0, 1, 1]] });
+  await decoding.extend({ ids: [[5]] });
+  expect(seen.filter((each) => (each['position_ids'] as number[]).length > 0).slice(-2)).toEqual([
+    { use_cache_branch: [0], num_logits_to_keep: [0], cache_position: [0, 1, 2], position_ids: [0, 0, 1] },
+    { use_cache_branch: [1], num_logits_to_keep: [0], cache_position: [3], position_ids: [2] },
+  ]);
 });
 
 interface Written {
