@@ -111,7 +111,7 @@ interface Written {
   readonly name: string;
   readonly checkpoint: string;
   readonly operators?: 'standard';
-  readonly dtype?: 'int8' | 'q4';
+  readonly dtype?: 'fp32' | 'int8' | 'q4';
 }
 
 const WRITTEN: readonly Written[] = [
