@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { LanguageModel, Tensor } from '@blip2/interfaces';
 import { decodeModel, encodeModel, type ModelProto } from '@blip2/onnx';
 import { writeGraph } from '@blip2/part';
+import { createSession } from '@blip2/runtime';
 import { languageModelConformance, readTensorFile } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
@@ -60,10 +61,57 @@ describe('a decoder that torch exported', () => {
   });
 });
 
+test('inputs that some exporters add are given: what is new, and how many logits', async () => {
+  const path = await changed('more-inputs.onnx', ({ input }) => {
+    const ids = input.find(({ name }) => name === 'position_ids');
+    const like = (name: string, elemType: number, lengths: readonly bigint[]): void => {
+      const copy = structuredClone(ids);
+      const type = copy?.type?.value;
+      if (!copy || type?.case !== 'tensorType') return;
+      copy.name = name;
+      type.value.elemType = elemType;
+      const dim = type.value.shape?.dim.slice(0, lengths.length) ?? [];
+      lengths.forEach((length, at) => {
+        const axis = dim[at];
+        if (axis && length > 0n) axis.value = { case: 'dimValue', value: length };
+      });
+      if (type.value.shape) type.value.shape.dim = dim;
+      input.push(copy);
+    };
+    like('use_cache_branch', 9, [1n]);
+    like('num_logits_to_keep', 7, []);
+    like('cache_position', 7, [0n]);
+  });
+  const seen: Record<string, unknown>[] = [];
+  await using model = await onnxLanguageModel(path, {
+    embedTokens: join(torch, 'onnx/embed_tokens.onnx'),
+    async createSession(graph, options) {
+      const session = await createSession(graph, options);
+      return {
+        run(inputs) {
+          const given = inputs as Readonly<Record<string, Tensor>>;
+          const names = ['use_cache_branch', 'num_logits_to_keep', 'cache_position', 'position_ids'];
+          seen.push(Object.fromEntries(names.map((name) => [name, Array.from(given[name]?.data ?? [], Number)])));
+          return session.run(inputs);
+        },
+        [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
+      };
+    },
+  });
+  const inputsEmbeds = await model.embed([[4, 9, 2]]);
+  await using decoding = await model.start({ inputsEmbeds, attentionMask: [[0, 1, 1]] });
+  await decoding.extend({ ids: [[5]] });
+  expect(seen.filter((each) => (each['position_ids'] as number[]).length > 0).slice(-2)).toEqual([
+    { use_cache_branch: [0], num_logits_to_keep: [0], cache_position: [0, 1, 2], position_ids: [0, 0, 1] },
+    { use_cache_branch: [1], num_logits_to_keep: [0], cache_position: [3], position_ids: [2] },
+  ]);
+});
+
 interface Written {
   readonly name: string;
   readonly checkpoint: string;
   readonly operators?: 'standard';
+  readonly dtype?: 'fp32' | 'int8' | 'q4';
 }
 
 const WRITTEN: readonly Written[] = [
@@ -74,59 +122,74 @@ const WRITTEN: readonly Written[] = [
   { name: 'mistral, which has windows', checkpoint: 'mistral', operators: 'standard' },
   { name: 'gpt2', checkpoint: 'gpt2', operators: 'standard' },
   { name: 't5 in standard operators', checkpoint: 't5', operators: 'standard' },
+  // Later steps of T5 have no new encoder positions.
+  { name: 't5 in int8', checkpoint: 't5', dtype: 'int8' },
+  { name: 'opt in q4', checkpoint: 'opt', dtype: 'q4' },
 ];
 
-describe.each(WRITTEN)('a model that was exported: $name', ({ name, checkpoint, operators }) => {
-  const source = join(cases, checkpoint, 'checkpoint');
-  const own = (): string => join(folder, name.replaceAll(/\W+/g, '-'));
-  const create = (): Promise<LanguageModel> =>
-    onnxLanguageModel(join(own(), 'decoder_model_merged.onnx'), {
-      ...(checkpoint === 't5' && { encoder: join(own(), 'encoder_model.onnx') }),
+describe.each(WRITTEN)(
+  'a model that was exported: $name',
+  ({ name, checkpoint, operators, dtype = 'fp32' }: Written) => {
+    const source = join(cases, checkpoint, 'checkpoint');
+    const own = (): string => join(folder, name.replaceAll(/\W+/g, '-'));
+    const create = (): Promise<LanguageModel> =>
+      onnxLanguageModel(join(own(), 'decoder_model_merged.onnx'), {
+        ...(checkpoint === 't5' && { encoder: join(own(), 'encoder_model.onnx') }),
+      });
+
+    beforeAll(async () => {
+      await using model = await loadLanguageModel(source, { dtype });
+      for (const graph of model.exportGraphs?.() ?? [])
+        await writeGraph(join(own(), `${graph.name}.onnx`), graph.model, {
+          activationBits: 7,
+          opset: 21,
+          ...(operators && { operators }),
+        });
+      await copyFile(join(source, 'config.json'), join(own(), 'config.json'));
     });
 
-  beforeAll(async () => {
-    await using model = await loadLanguageModel(source);
-    for (const graph of model.exportGraphs?.() ?? [])
-      await writeGraph(join(own(), `${graph.name}.onnx`), graph.model, { opset: 21, ...(operators && { operators }) });
-    await copyFile(join(source, 'config.json'), join(own(), 'config.json'));
-  });
+    for (const check of languageModelConformance({ create })) test(check.name, check.run);
 
-  for (const check of languageModelConformance({ create })) test(check.name, check.run);
-
-  test('computes what the part computes, also after steps, reordered rows and padding', async () => {
-    await using model = await loadLanguageModel(source);
-    await using other = await create();
-    const run = async (each: LanguageModel): Promise<Tensor[]> => {
-      const inputsEmbeds = await each.embed([
-        [4, 9, 2, 7, 11, 3],
-        [3, 3, 8, 1, 6, 9],
-      ]);
-      await using decoding = await each.start({
-        inputsEmbeds,
-        attentionMask: [
-          [1, 1, 1, 1, 1, 1],
-          [0, 0, 1, 1, 1, 1],
-        ],
+    test('computes what the part computes, also after steps, reordered rows and padding', async () => {
+      // Files have the activations that are right for every processor.
+      await using model = await loadLanguageModel(source, {
+        dtype,
+        createSession: (graph, options) =>
+          createSession({ ...graph, serialize: () => graph.serialize({ activationBits: 7 }) }, options),
       });
-      return [
-        decoding.logits,
-        await decoding.extend({ ids: [[5], [10]] }),
-        await decoding.extend({
-          ids: [
-            [6, 7],
-            [1, 2],
-            [3, 4],
+      await using other = await create();
+      const run = async (each: LanguageModel): Promise<Tensor[]> => {
+        const inputsEmbeds = await each.embed([
+          [4, 9, 2, 7, 11, 3],
+          [3, 3, 8, 1, 6, 9],
+        ]);
+        await using decoding = await each.start({
+          inputsEmbeds,
+          attentionMask: [
+            [1, 1, 1, 1, 1, 1],
+            [0, 0, 1, 1, 1, 1],
           ],
-          parents: [1, 0, 1],
-          logits: 'all',
-        }),
-      ];
-    };
-    const [expected, got] = [await run(model), await run(other)];
-    for (const [at, tensor] of expected.entries())
-      expect(largestDifference(got[at] as Tensor, tensor)).toBeLessThan(1e-4);
-  });
-});
+        });
+        return [
+          decoding.logits,
+          await decoding.extend({ ids: [[5], [10]] }),
+          await decoding.extend({
+            ids: [
+              [6, 7],
+              [1, 2],
+              [3, 4],
+            ],
+            parents: [1, 0, 1],
+            logits: 'all',
+          }),
+        ];
+      };
+      const [expected, got] = [await run(model), await run(other)];
+      for (const [at, tensor] of expected.entries())
+        expect(largestDifference(got[at] as Tensor, tensor)).toBeLessThan(1e-4);
+    });
+  },
+);
 
 describe('a token embedding', () => {
   test('may be a matrix in a checkpoint', async () => {
