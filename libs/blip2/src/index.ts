@@ -1,5 +1,5 @@
 export { expectUsableImages, expectUsablePrompts, expectUsableWeights } from './checkpoint/expect-usable.ts';
-export type { ModelConfig } from './checkpoint/model-config.ts';
+export type { ConfigReader, ModelConfig } from './checkpoint/model-config.ts';
 export { type ModelFolders, type ModelSources, readSourcesConfig, resolveSources } from './checkpoint/model-sources.ts';
 export { modelTensors } from './checkpoint/model-tensors.ts';
 export { type PlannedFile, plannedFiles } from './checkpoint/planned-weights.ts';

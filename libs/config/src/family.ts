@@ -31,6 +31,7 @@ export {
 } from './schema/limits.ts';
 export {
   defineRotaryDecoderConfig,
+  ROTARY_DEFAULTS,
   type RotaryDecoderDefaults,
   type RotaryDecoderDefinition,
   rotaryDecoderSizes,

@@ -1,9 +1,9 @@
 import { type SaveOptions, storedTensorSource, tensorSource } from '@blip2/checkpoint';
 import { expectKnownOptions } from '@blip2/interfaces';
-import { pathStart, SAVE_OPTIONS, savePartWeights } from '@blip2/part';
+import { type PartWeights, pathStart, SAVE_OPTIONS, savePartWeights } from '@blip2/part';
 
 import type { QFormerLayout } from './qformer-layout.ts';
-import { QUERY_TOKENS, type TextQFormerWeights } from './query-tokens.ts';
+import { type QFormerWeights, QUERY_TOKENS } from './query-tokens.ts';
 
 /**
  * Writes the weights of a Q-Former with text input, its queries and embeddings included, under their names in the
@@ -12,7 +12,7 @@ import { QUERY_TOKENS, type TextQFormerWeights } from './query-tokens.ts';
  */
 export async function saveTextQFormer(
   folder: string,
-  weights: TextQFormerWeights,
+  weights: QFormerWeights & { readonly embeddings: PartWeights },
   { qformer, embeddings }: QFormerLayout,
   options: SaveOptions = {},
 ): Promise<void> {

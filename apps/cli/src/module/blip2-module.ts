@@ -1,18 +1,18 @@
-import type { Blip2Parts, ChatTemplate, CheckpointParts, PromptTemplate } from '@blip2/blip2';
+import type { Blip2Parts, ChatTemplate, CheckpointParts, ModelConfig, PromptTemplate } from '@blip2/blip2';
 import type { LogitsProcessor, StoppingCriterion } from '@blip2/interfaces';
-import type { Blip2Processor } from '@blip2/processor';
+import type { Blip2Processor, InstructBlipProcessor } from '@blip2/processor';
 
 /** The checkpoint of the command, as passed to a module. */
 export interface Blip2ModuleContext {
   /** The checkpoint's folder. */
   readonly folder: string;
-  readonly config: CheckpointParts['config'];
+  readonly config: ModelConfig;
   /**
    * The checkpoint's own parts, for wrapping. Each is loaded when its function is called. The parts are proxies of
    * objects on another thread: read members by name, because a spread (`...part`) misses some.
    */
   readonly parts: Pick<CheckpointParts, 'vision' | 'qformer' | 'projection' | 'language'>;
-  readonly processor: Blip2Processor;
+  readonly processor: Blip2Processor | InstructBlipProcessor;
   /** Aborted by Ctrl-C. */
   readonly signal: AbortSignal;
 }

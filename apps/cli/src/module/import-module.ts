@@ -4,7 +4,6 @@ import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
 import { Blip2Error, mustBe, nearestName } from '@blip2/interfaces';
-import { partModules } from '@blip2/runtime';
 
 import type { Blip2Module } from './blip2-module.ts';
 
@@ -33,9 +32,15 @@ export async function importModule(file: string): Promise<Blip2Module | undefine
       cause,
     });
   })) as { readonly default?: unknown };
-  if (exported === undefined && partModules().length > 0) return undefined;
+  if (exported === undefined && (await registersFamilies())) return undefined;
   expectModule(exported, file);
   return exported;
+}
+
+/** Whether a module has registered families. The runtime is loaded only if a module was. */
+async function registersFamilies(): Promise<boolean> {
+  const { partModules } = await import('@blip2/runtime');
+  return partModules().length > 0;
 }
 
 /**

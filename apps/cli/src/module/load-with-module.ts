@@ -1,6 +1,14 @@
 import type { Blip2Parts, ImageTasks, LoadOptions } from '@blip2/blip2';
-import { Blip2Token, CheckpointPartsToken, createBlip2Container, ProcessorToken } from '@blip2/blip2/container';
-import { defined, type GenerationOptions } from '@blip2/interfaces';
+import {
+  type Blip2Container,
+  Blip2Token,
+  CheckpointPartsToken,
+  createBlip2Container,
+  InstructBlipToken,
+  InstructProcessorToken,
+  ProcessorToken,
+} from '@blip2/blip2/container';
+import { defined, type GenerationOptions, mustBe } from '@blip2/interfaces';
 import { LanguageModel, LanguageProjection, QFormer, VisionEncoder } from '@blip2/interfaces';
 
 import type { ModelSource } from '../model/model-source.ts';
@@ -31,25 +39,33 @@ export async function loadWithModule(
   return withDisposableStack(async ({ use, disposeAsync }) => {
     const container = use(await createBlip2Container(source, options));
     const { folder, config, ...parts } = await container.get(CheckpointPartsToken);
+    const isInstruct = config.modelType === 'instructblip';
     const context: Blip2ModuleContext = {
       folder,
       config,
       parts,
-      processor: await container.get(ProcessorToken),
+      processor: await container.get(isInstruct ? InstructProcessorToken : ProcessorToken),
       signal: options.signal,
     };
     const created = use(await createModuleParts(module, context, file));
+    if (isInstruct && created.parts.qformer)
+      throw mustBe(
+        'parts().qformer',
+        'absent with InstructBLIP, whose Q-Former takes the instruction',
+        created.parts.qformer,
+      );
     await replaceParts(container, created.parts);
     const extensions = defined({
       logitsProcessors: await module.logitsProcessors?.(context),
       stoppingCriteria: await module.stoppingCriteria?.(context),
     });
-    return { blip2: await container.get(Blip2Token), extensions, templates: module, dispose: disposeAsync };
+    const blip2 = await container.get<ImageTasks>(isInstruct ? InstructBlipToken : Blip2Token);
+    return { blip2, extensions, templates: module, dispose: disposeAsync };
   });
 }
 
 async function replaceParts(
-  container: Awaited<ReturnType<typeof createBlip2Container>>,
+  container: Blip2Container,
   { vision, qformer, projection, language }: Partial<Blip2Parts>,
 ): Promise<void> {
   if (vision) await container.replace(VisionEncoder, [], () => vision);

@@ -161,6 +161,23 @@ describe('parts that do not fit', () => {
   });
 });
 
+test('a GPT-2 whose names lack the path of the body, as in the first repositories, is complete', async () => {
+  const first = at('first-gpt2');
+  await cp(at('gpt2'), first, { recursive: true });
+  const { tensors } = await openCheckpoint(at('gpt2'));
+  await rm(join(first, 'model.safetensors'));
+  await writeSafetensors(
+    join(first, 'model.safetensors'),
+    [...tensors.values()].map((tensor) => storedTensorSource(tensor, tensor.name.replace(/^transformer\./, ''))),
+  );
+  const generation = { maxNewTokens: 4, minNewTokens: 4 };
+  await using model = await Blip2ForConditionalGeneration.fromPretrained({ qformer: demo, language: first });
+  await model.savePretrained(at('whole-first-gpt2'));
+  await using blip2 = await Blip2.fromPretrained(at('whole-first-gpt2'), { threads: 1 });
+  await using own = await Blip2.fromPretrained({ qformer: demo, language: at('gpt2') }, { threads: 1 });
+  expect((await blip2.caption(image, generation)).tokenIds).toEqual((await own.caption(image, generation)).tokenIds);
+});
+
 test('a ViT without the pooler, as classifiers have it, is complete', async () => {
   const headless = at('headless');
   await cp(at('vit'), headless, { recursive: true });

@@ -2,14 +2,14 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { openModelWeights } from '@blip2/checkpoint';
-import { type ConfigFormat, readConfig, TextConfig, VisionConfig } from '@blip2/config';
+import { readConfig, TextConfig, VisionConfig } from '@blip2/config';
 import type { ResolveOptions } from '@blip2/hub';
 import { Blip2Error, expectKnownOptions, mustBe } from '@blip2/interfaces';
 import { partFolder } from '@blip2/part';
 import { readImageSettings } from '@blip2/processor';
 import { visionFamily } from '@blip2/vision';
 
-import type { ModelConfig } from './model-config.ts';
+import type { ConfigReader, ModelConfig } from './model-config.ts';
 
 /**
  * The sources of the parts of one model: folders or Hugging Face Hub ids. LAVIS checkpoints, for example, contain
@@ -128,9 +128,6 @@ async function holdsTrainedNorm(folder: string): Promise<boolean> {
   await using weights = await openModelWeights(folder, () => false);
   return weights.origin === 'lavis' && weights.tensors.has('vision_model.post_layernorm.weight');
 }
-
-/** Reads configurations of one kind of whole model, and changes them. */
-export type ConfigReader<C> = Pick<ConfigFormat<C>, 'fromJson' | 'create'>;
 
 /**
  * The configuration of the whole model, with encoder and language model configured by their own sources. A language

@@ -27,8 +27,8 @@ export interface SavableParts {
 }
 
 /**
- * Writes a whole model from parts that may come from different checkpoints, or be in other threads. Each part is written
- * to a temporary folder first, so that the disk holds the weights twice.
+ * Writes a whole model from parts that may come from different checkpoints, or be in other threads. Each part is
+ * written to a temporary folder first, so that the disk holds the weights twice.
  * @throws Blip2Error `INVALID_ARGUMENT`, `UNKNOWN_OPTION`, `WRITE_FAILED`; those of the processor's source.
  */
 export async function saveParts(

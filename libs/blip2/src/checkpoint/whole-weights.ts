@@ -100,14 +100,32 @@ function standIns(name: string, expected: ReadonlySet<string>): readonly string[
   return names[0] === name && !expected.has(HEAD) ? [...names, HEAD] : names;
 }
 
+/**
+ * Where a checkpoint stores a tensor. Checkpoints of some families, such as the first ones of GPT-2, lack the path of
+ * the body, `transformer.`, in all names; that of the token embedding shows it.
+ */
+function storedNames(tensors: ReadonlyMap<string, unknown>): (name: string) => string {
+  const bodies = embeddingNames().flatMap(({ names: [name = '', ...others] }) =>
+    others.flatMap((other) => {
+      const rest = other.slice(LANGUAGE.length);
+      return name.endsWith(rest) && tensors.has(other) && !tensors.has(name) ? [name.slice(0, -rest.length)] : [];
+    }),
+  );
+  return (name) => {
+    const body = bodies.find((each) => name.startsWith(`${each}.`));
+    return body === undefined ? name : `${LANGUAGE}${name.slice(body.length)}`;
+  };
+}
+
 /** The names of `expected` that are missing, in order, except those of optional tensors. */
 export function missingTensors(
   expected: readonly Pick<RecordedWeight, 'name' | 'optional'>[],
   tensors: ReadonlyMap<string, unknown>,
 ): string[] {
   const names = new Set(expected.filter(({ optional }) => !optional).map(({ name }) => name));
+  const stored = storedNames(tensors);
   const exists = (name: string): boolean =>
-    tensors.has(name) || standIns(name, names).some((other) => tensors.has(other));
+    tensors.has(name) || tensors.has(stored(name)) || standIns(name, names).some((other) => tensors.has(other));
   return [...names].filter((name) => !exists(name));
 }
 
@@ -116,7 +134,8 @@ export function unexpectedTensors(
   expected: readonly Pick<RecordedWeight, 'name'>[],
   tensors: ReadonlyMap<string, unknown>,
 ): string[] {
-  const known = new Set(expected.map(({ name }) => name));
+  const stored = storedNames(tensors);
+  const known = new Set(expected.flatMap(({ name }) => [name, stored(name)]));
   // Tied tensors, which a checkpoint may hold more than once.
   const copies = new Set([HEAD, ...headReplacements()]);
   return [...tensors.keys()].filter((name) => !known.has(name) && !copies.has(name));

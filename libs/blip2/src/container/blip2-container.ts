@@ -1,53 +1,22 @@
-import {
-  Blip2Error,
-  LanguageModel,
-  LanguageProjection,
-  mustBe,
-  QFormer,
-  type Token,
-  VisionEncoder,
-} from '@blip2/interfaces';
+import { Blip2Error, mustBe, type Resolved, type Token, token } from '@blip2/interfaces';
 import { Container, ContainerModule } from 'inversify';
 
+import { anyModelConfig, type ModelConfig } from '../checkpoint/model-config.ts';
 import type { ModelSources } from '../checkpoint/model-sources.ts';
-import { type CheckpointParts, openCheckpointParts } from '../parts/checkpoint-parts.ts';
+import { type CheckpointParts, openModelParts } from '../parts/checkpoint-parts.ts';
 import { type LoadOptions, partOptions } from '../parts/load-options.ts';
-import { loadProcessor } from '../parts/load-processor.ts';
-import { createBlip2 } from '../tasks/blip2.ts';
-import { Blip2Token, CheckpointPartsToken, ProcessorToken } from './container-tokens.ts';
-import { type Create, provideOnce } from './provide.ts';
+import { bindParts } from './bind-parts.ts';
+import { type Binding, type Create, provideOnce } from './provide.ts';
 
 /**
- * The bindings of one checkpoint: every part is created on first request, once, by the same factories that are called
- * without a container. Rebind a token to replace a part.
+ * The bindings of one checkpoint, or of one per part: every part is created on first request, once, by the same
+ * factories that are called without a container. Rebind a token to replace a part.
  */
 export function blip2Module(source: string | ModelSources, options: LoadOptions = {}): ContainerModule {
-  return partsModule(() => openCheckpointParts(source, options), options);
-}
-
-function partsModule(
-  open: () => Promise<CheckpointParts>,
-  options: LoadOptions = {},
-  used = new Set<symbol>(),
-): ContainerModule {
   return new ContainerModule(({ bind }) => {
-    const provide = <T, const Deps extends readonly Token<unknown>[]>(
-      id: Token<T>,
-      deps: Deps,
-      create: Create<T, Deps>,
-    ): void => void provideOnce(bind, used, id, deps, create);
-    provide(CheckpointPartsToken, [], open);
-    provide(VisionEncoder, [CheckpointPartsToken], (parts) => parts.vision());
-    provide(QFormer, [CheckpointPartsToken], (parts) => parts.qformer());
-    provide(LanguageProjection, [CheckpointPartsToken], (parts) => parts.projection());
-    provide(LanguageModel, [CheckpointPartsToken], (parts) => parts.language());
-    provide(ProcessorToken, [CheckpointPartsToken], loadProcessor);
-    provide(
-      Blip2Token,
-      [VisionEncoder, QFormer, LanguageProjection, LanguageModel, ProcessorToken],
-      (vision, qformer, projection, language, processor) =>
-        createBlip2({ vision, qformer, projection, language, processor }, options),
-    );
+    const provide = <T, const Deps extends readonly Token<unknown>[]>(binding: Binding<T, Deps>): void =>
+      provideOnce(bind, new Set(), binding);
+    bindParts(provide, () => openModelParts(anyModelConfig, source, options), options);
   });
 }
 
@@ -70,6 +39,16 @@ export interface Blip2Container extends AsyncDisposable {
     deps: Deps,
     create: Create<T, Deps>,
   ): Promise<void>;
+  /**
+   * Binds a token to a part that wraps the one that is bound, which `create` receives before its dependencies. The
+   * inner part is created when the outer one is.
+   * @throws Blip2Error the codes of `replace`.
+   */
+  decorate<T, const Deps extends readonly Token<unknown>[]>(
+    id: Token<T>,
+    deps: Deps,
+    create: (inner: T, ...deps: Resolved<Deps>) => T | Promise<T>,
+  ): Promise<void>;
 }
 
 /**
@@ -78,19 +57,34 @@ export interface Blip2Container extends AsyncDisposable {
  */
 export async function createBlip2Container(
   source: string | ModelSources,
-  options?: LoadOptions,
+  options: LoadOptions = {},
 ): Promise<Blip2Container> {
-  partOptions(options ?? {});
+  partOptions(options);
   const container = new Container();
   const used = new Set<symbol>();
-  let opened: Promise<CheckpointParts> | undefined;
-  await container.load(partsModule(() => (opened = openCheckpointParts(source, options)), options, used));
+  const bindings = new Map<symbol, Binding<unknown, readonly Token<unknown>[]>>();
+  const provide = <T, const Deps extends readonly Token<unknown>[]>(binding: Binding<T, Deps>): void => {
+    // Only `decorate` reads it, and provides it again under another token of the same type.
+    bindings.set(binding.id, binding as unknown as Binding<unknown, readonly Token<unknown>[]>);
+    provideOnce(container.bind.bind(container), used, binding);
+  };
+  let opened: Promise<CheckpointParts<ModelConfig>> | undefined;
+  bindParts(provide, () => (opened = openModelParts(anyModelConfig, source, options)), options);
   let disposed = false;
+  let decorated = 0;
   const expectBound = (id: Token<unknown>): void => {
     if (disposed)
       throw new Blip2Error('DISPOSED', 'This container has been disposed of', { fix: 'Create another one' });
     if (typeof id !== 'symbol' || !container.isBound(id))
       throw mustBe('id', 'a token that is bound in this container', id, { fix: 'Bind it with container.bind first' });
+  };
+  const expectUnused = (id: Token<unknown>, what: string): void => {
+    expectBound(id);
+    if (used.has(id))
+      throw new Blip2Error('INVALID_STATE', `${id.description ?? 'The part'} is ${what} too late: it is in use`, {
+        argument: 'id',
+        fix: `Call it before anything that depends on the part is requested, or create another container`,
+      });
   };
   return {
     container,
@@ -99,14 +93,22 @@ export async function createBlip2Container(
       return container.getAsync(id);
     },
     async replace(id, deps, create) {
-      expectBound(id);
-      if (used.has(id))
-        throw new Blip2Error('INVALID_STATE', `${id.description ?? 'The part'} is replaced too late: it is in use`, {
-          argument: 'id',
-          fix: 'Call replace before anything that depends on the part is requested, or create another container',
-        });
+      expectUnused(id, 'replaced');
       await container.unbind(id);
-      provideOnce(container.bind.bind(container), used, id, deps, create);
+      provide({ id, deps, create });
+    },
+    async decorate(id, deps, create) {
+      expectUnused(id, 'decorated');
+      const inner = bindings.get(id);
+      if (!inner)
+        throw mustBe('id', 'a token that this container or replace has bound', id.description ?? 'a symbol', {
+          fix: 'Call replace first',
+        });
+      const innerId = token<unknown>(`${id.description ?? ''} inside decoration ${++decorated}`);
+      await container.unbind(id);
+      provide({ ...inner, id: innerId });
+      // `innerId` resolves to what `id` did.
+      provide({ id, deps: [innerId, ...deps], create: create as never });
     },
     async [Symbol.asyncDispose]() {
       disposed = true;

@@ -18,15 +18,20 @@ export function provide<T, const Deps extends readonly Token<unknown>[]>(
   return bind<T>(id).toResolvedValue(create as (...args: unknown[]) => T | Promise<T>, deps as unknown as symbol[]);
 }
 
+/** How a token is bound: `create` makes its part from those of `deps`. */
+export interface Binding<T, Deps extends readonly Token<unknown>[]> {
+  readonly id: Token<T>;
+  readonly deps: Deps;
+  readonly create: Create<T, Deps>;
+}
+
 /**
- * Binds `id` as `provide` does; `create` is called once, on first use, after which `used` contains its dependencies.
+ * Binds a token as `provide` does; `create` is called once, on first use, after which `used` contains its dependencies.
  */
 export function provideOnce<T, const Deps extends readonly Token<unknown>[]>(
   bind: Bind,
   used: Set<symbol>,
-  id: Token<T>,
-  deps: Deps,
-  create: Create<T, Deps>,
+  { id, deps, create }: Binding<T, Deps>,
 ): void {
   const createOnce: Create<T, Deps> = (...args) => {
     for (const dependency of deps) used.add(dependency);

@@ -60,8 +60,8 @@ const PART_NAMES = ['vision', 'qformer', 'projection', 'language'] as const;
 /**
  * Builds a whole model from parts: `forward`, `loss`, `generate` and `savePretrained` for every combination. Disposing
  * of the model disposes of the parts.
- * @throws Blip2Error `SHAPE_MISMATCH` if the widths of adjacent parts differ; `INVALID_ARGUMENT` for a part that lacks a
- * member, such as one that implements only the interface of a part; `UNKNOWN_OPTION`.
+ * @throws Blip2Error `SHAPE_MISMATCH` if the widths of adjacent parts differ; `INVALID_ARGUMENT` for a part that lacks
+ * a member, such as one that implements only the interface of a part; `UNKNOWN_OPTION`.
  */
 export function createConditionalGeneration(
   parts: WholeModelParts,

@@ -12,9 +12,8 @@ import type {
 import { effectiveIsolation, expectDevice, type Isolation, type PartHost, type PartSpec } from '@blip2/runtime';
 import type { CheckpointVisionEncoder, LoadVisionOptions } from '@blip2/vision';
 
-import type { ModelConfig } from '../checkpoint/model-config.ts';
+import type { ConfigReader, ModelConfig } from '../checkpoint/model-config.ts';
 import {
-  type ConfigReader,
   type ModelFolders,
   type ModelSources,
   readSourcesConfig,

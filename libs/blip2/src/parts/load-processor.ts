@@ -1,5 +1,5 @@
 import { Blip2Error } from '@blip2/interfaces';
-import { Blip2Processor, type ProcessorParts } from '@blip2/processor';
+import { Blip2Processor, InstructBlipProcessor, type ProcessorParts } from '@blip2/processor';
 
 import type { ModelConfig } from '../checkpoint/model-config.ts';
 import type { ModelFolders } from '../checkpoint/model-sources.ts';
@@ -17,6 +17,19 @@ export interface ProcessorSource {
 export async function loadProcessor(source: ProcessorSource): Promise<Blip2Processor> {
   const { images, processor: text } = source.folders;
   return Blip2Processor.create(fittingParts(await Blip2Processor.fromPretrained({ images, text }), source));
+}
+
+/**
+ * Loads the processor of an InstructBLIP model, with both tokenizers.
+ * @throws Blip2Error the codes of `loadProcessor`.
+ */
+export async function loadInstructProcessor(source: ProcessorSource): Promise<InstructBlipProcessor> {
+  const { images, processor: text } = source.folders;
+  const processor = await InstructBlipProcessor.fromPretrained({ images, text });
+  return InstructBlipProcessor.create({
+    ...fittingParts(processor, source),
+    qformerTokenizer: processor.qformerTokenizer,
+  });
 }
 
 /**

@@ -207,7 +207,10 @@ async function matchAll(
  * The processor of a retrieval checkpoint. It inserts no image tokens, even if its configuration requests them: the
  * tasks prepend the queries themselves.
  */
-async function retrievalProcessor({ images, processor: text }: ModelFolders): Promise<Blip2Processor> {
+export async function retrievalProcessor({
+  images,
+  processor: text,
+}: Pick<ModelFolders, 'images' | 'processor'>): Promise<Blip2Processor> {
   const { tokenizer, imageProcessor } = await Blip2Processor.fromPretrained({ images, text });
   return Blip2Processor.create({ tokenizer, imageProcessor });
 }

@@ -11,7 +11,7 @@ import { assembleInstructBlip } from '../models/instructblip-for-conditional-gen
 import type { PretrainedLoader } from '../models/model-loader.ts';
 import { buildUnchanged } from '../parts/build-unchanged.ts';
 import { openModelParts } from '../parts/checkpoint-parts.ts';
-import { fittingParts, type ProcessorSource } from '../parts/load-processor.ts';
+import { loadInstructProcessor } from '../parts/load-processor.ts';
 import { prepareParts } from '../parts/prepare-parts.ts';
 import { encodePatches } from '../pipeline/encode-patches.ts';
 import {
@@ -81,15 +81,6 @@ function createTasks(
     queue,
   );
   return { ...tasks, pipeline, processor };
-}
-
-async function loadInstructProcessor(source: ProcessorSource): Promise<InstructBlipProcessor> {
-  const { images, processor: text } = source.folders;
-  const processor = await InstructBlipProcessor.fromPretrained({ images, text });
-  return InstructBlipProcessor.create({
-    ...fittingParts(processor, source),
-    qformerTokenizer: processor.qformerTokenizer,
-  });
 }
 
 export const InstructBlip: PretrainedLoader<string | ModelSources, InstructBlip> = {

@@ -1,6 +1,11 @@
 import type { ConfigFormat } from '../schema/define-config.ts';
 import { flag } from '../schema/field-types.ts';
-import { defineRotaryDecoderConfig, type RotaryDecoderConfig, rotaryDecoderSizes } from './rotary-decoder-config.ts';
+import {
+  defineRotaryDecoderConfig,
+  ROTARY_DEFAULTS,
+  type RotaryDecoderConfig,
+  rotaryDecoderSizes,
+} from './rotary-decoder-config.ts';
 import type { TextFamily } from './text-family.ts';
 
 interface LlamaFields {
@@ -19,17 +24,7 @@ export interface LlamaConfig extends RotaryDecoderConfig, LlamaFields {
  */
 export const LlamaConfig: ConfigFormat<LlamaConfig> = defineRotaryDecoderConfig<LlamaConfig, LlamaFields>({
   modelType: 'llama',
-  defaults: {
-    vocabSize: 32000,
-    hiddenSize: 4096,
-    intermediateSize: 11008,
-    layers: 32,
-    heads: 32,
-    maxPositions: 2048,
-    epsilon: 1e-6,
-    bos: 1,
-    eos: 2,
-  },
+  defaults: { ...ROTARY_DEFAULTS, bos: 1, eos: 2 },
   fields: { attentionBias: flag('attention_bias', false), mlpBias: flag('mlp_bias', false) },
   derived: [],
   derive: () => ({}),

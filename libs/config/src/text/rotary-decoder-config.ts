@@ -80,6 +80,17 @@ export interface RotaryDecoderDefaults {
   readonly pad?: number;
 }
 
+/** The defaults of Llama, which most families of the kind share. */
+export const ROTARY_DEFAULTS: RotaryDecoderDefaults = {
+  vocabSize: 32000,
+  hiddenSize: 4096,
+  intermediateSize: 11008,
+  layers: 32,
+  heads: 32,
+  maxPositions: 2048,
+  epsilon: 1e-6,
+};
+
 type StoredFields = Omit<RotaryDecoderFields, 'numKeyValueHeads' | 'headDim'> & {
   readonly numKeyValueHeads: number | undefined;
   readonly headDim: number | undefined;
