@@ -58,7 +58,24 @@ const shifted = (logits: Logits, by: number): Logits => ({ ...logits, data: logi
 const replaceId = (more: Extension): Extension =>
   'ids' in more ? { ...more, ids: more.ids.map((ids) => ids.map((id) => (id === 8 ? 9 : id))) } : more;
 
+/** A loss that depends on nothing, with a gradient of ones. */
+const constantLoss: Required<LanguageModel>['lossAndGradient'] = async (prefix, targets) => ({
+  loss: 1,
+  targetCount: targets.flat().length,
+  prefixGradient: { ...prefix, data: prefix.data.map(() => 1) },
+});
+const withConstantLoss: Defect = { model: () => ({ lossAndGradient: constantLoss }) };
+
 const DEFECTS: Readonly<Record<string, Defect>> = {
+  'returns a loss, and a gradient in the shape of the prefix, if it offers them': {
+    model: () => ({
+      lossAndGradient: async (prefix, targets) => ({ ...(await constantLoss(prefix, targets)), targetCount: 1 }),
+    }),
+  },
+  'returns the loss of the next token after a prompt, if it offers them': withConstantLoss,
+  'returns a gradient that is the slope of the loss, if it offers them': withConstantLoss,
+  'returns equal gradients for rows alone and in a batch, if it offers them': withConstantLoss,
+  'refuses rows without targets, if it offers them': withConstantLoss,
   'returns tensors of the declared widths': { model: () => ({ vocabularySize: 41 }) },
   'returns equal logits for equal prompts': {
     decoding: (decoding) => ({ logits: shifted(decoding.logits, Math.random()) }),

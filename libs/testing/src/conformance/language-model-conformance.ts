@@ -3,6 +3,7 @@ import { branchChecks } from './language-model/branch-checks.ts';
 import type { LanguageModelSubject } from './language-model/check-context.ts';
 import { disposeChecks } from './language-model/dispose-checks.ts';
 import { extendChecks } from './language-model/extend-checks.ts';
+import { lossChecks } from './language-model/loss-checks.ts';
 import { prefillChecks } from './language-model/prefill-checks.ts';
 
 /**
@@ -10,5 +11,11 @@ import { prefillChecks } from './language-model/prefill-checks.ts';
  * check of languageModelConformance({ create })) test(check.name, check.run)`.
  */
 export function languageModelConformance(subject: LanguageModelSubject): Check[] {
-  return [...prefillChecks(subject), ...extendChecks(subject), ...branchChecks(subject), ...disposeChecks(subject)];
+  return [
+    ...prefillChecks(subject),
+    ...extendChecks(subject),
+    ...branchChecks(subject),
+    ...lossChecks(subject),
+    ...disposeChecks(subject),
+  ];
 }
