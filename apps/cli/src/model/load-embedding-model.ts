@@ -6,14 +6,14 @@ import {
   openCheckpointParts,
 } from '@blip2/blip2';
 import { Blip2Error, expectFinite, mustBe, type PatchFeatures, pickRows, type RgbImage } from '@blip2/interfaces';
-import { Blip2Processor, BlipImageProcessor } from '@blip2/processor';
+import { Blip2Processor, BlipImageProcessor, resizingOf } from '@blip2/processor';
 
 import { withDisposableStack } from '../module/disposable-stack.ts';
 import type { ModuleParts } from '../module/load-module-parts.ts';
 import { dtypeOption } from '../options/dtype.ts';
 import type { Embedding, EmbeddingModel, FeaturePart, LoadEmbeddingModel } from './model-port.ts';
 import { openRetrieval } from './open-retrieval.ts';
-import { pixelValuesOf, resizingOf } from './pixel-values.ts';
+import { pixelValuesOf } from './pixel-values.ts';
 
 /** Components before the language model, which all checkpoints have. */
 const VISION_PARTS = ['vision', 'qformer', 'projection'] as const;
