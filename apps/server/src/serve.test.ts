@@ -123,6 +123,75 @@ describe('limits', () => {
   });
 });
 
+describe('memory', () => {
+  const loaded = async (server: DemoServer): Promise<string[]> => {
+    const { models } = (await (await get(server, '/api/ps')).json()) as { models: { name: string }[] };
+    return models.map(({ name }) => name);
+  };
+  const load = (server: DemoServer, model: string): ReturnType<DemoServer['post']> =>
+    server.post('/api/generate', { model });
+
+  test('an idle model is unloaded for another one', async () => {
+    const server = await start({ limits: { maxModelBytes: 6_000_000 } });
+    expect(await loaded(server)).toEqual(['opt']);
+    expect((await load(server, 't5')).status).toBe(200);
+    expect(await loaded(server)).toEqual(['t5']);
+  });
+
+  test('a model that is in use is not', async () => {
+    const server = await start({ limits: { maxModelBytes: 6_000_000, maxNewTokens: 100 } });
+    const body = JSON.stringify(chat(leftOf, undefined, { stream: true, max_tokens: 100, temperature: 10, n: 16 }));
+    const response = await fetch(server.url + PATH, { method: 'POST', body });
+    expect(await load(server, 't5')).toMatchObject({ status: 429, body: { code: 'QUEUE_FULL' } });
+    await response.text();
+  });
+
+  test('a model is unloaded after its idle time', async () => {
+    const server = await start({ keepAliveMs: 1 });
+    await until(async () => (await loaded(server)).length === 0);
+    expect((await server.post(PATH, chat(leftOf))).status).toBe(200);
+  });
+});
+
+test('an upload that stalls ends at its deadline', async () => {
+  const server = await start({ limits: { requestTimeoutMs: 100 } });
+  const { port } = new URL(server.url);
+  const status = await new Promise((resolve, reject) => {
+    const upload = request({ port, path: PATH, method: 'POST', headers: { 'content-length': 1000 } }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+      upload.destroy();
+    });
+    upload.on('error', reject).write('{');
+  });
+  expect(status).toBe(504);
+});
+
+test('image URLs are fetched from public addresses only, and only if they are allowed', async () => {
+  const server = await start({ limits: { allowUrls: true } });
+  const content = [{ type: 'image_url', image_url: { url: `${server.url}/image.png` } }];
+  const { status, body } = await server.post(PATH, { messages: [{ role: 'user', content }] });
+  expect([status, body.error.code]).toEqual([400, 'INVALID_ARGUMENT']);
+  expect(body.error.message).toMatch(/address|private|public/i);
+});
+
+test('metrics count requests, tokens and failures', async () => {
+  const server = await start();
+  await server.post(PATH, chat(leftOf));
+  await server.post(PATH, {});
+  const text = await (await get(server, '/metrics')).text();
+  for (const line of [
+    'blip2:request_success_total{model_name="opt",finished_reason="stop"} 1',
+    'blip2:request_failure_total{code="INVALID_ARGUMENT"} 1',
+    'blip2:generation_tokens_total{model_name="opt"} 12',
+    'blip2:prompt_tokens_total{model_name="opt"} 12',
+    'blip2:time_to_first_token_seconds_count{model_name="opt"} 1',
+    'blip2:e2e_request_latency_seconds_count{model_name="opt"} 1',
+    'blip2:image_encode_seconds_count{model_name="opt"} 1',
+  ])
+    expect(text).toContain(line);
+});
+
 describe('disconnects', () => {
   test('a client that leaves frees its place at the model', async () => {
     const server = await start({ limits: { maxNewTokens: 100 } });
@@ -162,19 +231,16 @@ describe('the model process', () => {
     const server = await start(isolated);
     const before = children();
     expect(before.length).toBeGreaterThan(0);
-    const sending = Promise.all(
-      Array.from({ length: 8 }, () =>
-        server.post(PATH, chat(leftOf, undefined, { max_tokens: 30, n: 4, temperature: 5 })),
-      ),
-    );
-    await until(async () =>
-      (await (await get(server, '/metrics')).text()).includes('requests_running{model_name="opt"} 2'),
-    );
+    const long = { n: 16, temperature: 10, max_tokens: 100 };
+    const waiting = server.post(PATH, chat(leftOf, undefined, long));
+    // Its answer comes while the other request is at the model.
+    await server.post(PATH, chat(leftOf, undefined, { max_tokens: 1 }));
     for (const pid of before) process.kill(pid, 'SIGKILL');
-    const answers = await sending;
-    const failed = answers.filter(({ status }) => status !== 200);
-    expect(failed.length).toBeGreaterThan(0);
-    for (const { status, body } of failed) expect([status, body.error.code]).toEqual([503, 'WORKER_FAILED']);
+    expect(await waiting).toMatchObject({ status: 503, body: { error: { code: 'WORKER_FAILED' } } });
+    const body = JSON.stringify(chat(leftOf, undefined, { ...long, stream: true }));
+    const streaming = await fetch(server.url + PATH, { method: 'POST', body });
+    for (const pid of children()) process.kill(pid, 'SIGKILL');
+    expect(await streaming.text()).toContain('"code":"WORKER_FAILED"');
     expect(await server.post(PATH, chat(leftOf))).toMatchObject({
       status: 200,
       body: { choices: [{ message: { content: LEFT_OF_CAPTION } }] },

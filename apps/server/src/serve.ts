@@ -3,6 +3,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 import { mustBe } from '@blip2/interfaces';
+import { createImageThreads } from '@blip2/processor';
 import { createAdaptorServer } from '@hono/node-server';
 
 import { createApp } from './app.ts';
@@ -30,6 +31,8 @@ export interface RunningServer extends AsyncDisposable {
 }
 
 const DEFAULT_PORT = 8080;
+/** Threads that decode images: as many as requests of a model run at a time. */
+const IMAGE_THREADS = 2;
 
 /**
  * Starts a server. It listens when the default model is loaded, so that it can answer from its first request on.
@@ -48,6 +51,7 @@ export async function serve(options: ServerOptions & ListenOptions, signal?: Abo
     onError,
   });
   const aborting = new AbortController();
+  const threads = createImageThreads(IMAGE_THREADS);
   const requests = createRequestCount();
   let isEnding = false;
   const metrics = createMetrics(models);
@@ -56,6 +60,7 @@ export async function serve(options: ServerOptions & ListenOptions, signal?: Abo
       models,
       limits,
       metrics,
+      threads,
       logPrompts: options.logPrompts === true,
       startedAt: Math.floor(Date.now() / 1000),
       isEnding: () => isEnding,
@@ -79,6 +84,7 @@ export async function serve(options: ServerOptions & ListenOptions, signal?: Abo
     server.closeAllConnections();
     server.close();
     await models[Symbol.asyncDispose]();
+    await threads[Symbol.asyncDispose]();
     throw error;
   }
   let closing: Promise<void> | undefined;
@@ -94,6 +100,7 @@ export async function serve(options: ServerOptions & ListenOptions, signal?: Abo
     await closed;
     clearTimeout(force);
     await models[Symbol.asyncDispose]();
+    await threads[Symbol.asyncDispose]();
   };
   const closeOnce = (): Promise<void> => {
     if (closing) aborting.abort(stopped());

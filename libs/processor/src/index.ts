@@ -40,6 +40,7 @@ export {
   type OpenImageOptions,
   type Resizing,
 } from './threads/image-threads.ts';
+export { resizingOf } from './threads/resizing-of.ts';
 export type { BatchEncodeOptions, BatchEncoding, Side } from './tokenizer/padding.ts';
 export {
   type DecodeOptions,

@@ -2,11 +2,10 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 
-import { BlipImageProcessor, encodeJpeg } from '@blip2/processor';
+import { BlipImageProcessor, encodeJpeg, resizingOf } from '@blip2/processor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { repository } from '../fixtures/spawn-blip2.ts';
-import { resizingOf } from '../model/pixel-values.ts';
 import type { ImageReader } from './image-port.ts';
 import { imageReader } from './image-reader.ts';
 import { openImage } from './open-image.ts';

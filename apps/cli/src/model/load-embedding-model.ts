@@ -15,7 +15,7 @@ import {
   pickRows,
   type RgbImage,
 } from '@blip2/interfaces';
-import { Blip2Processor, BlipImageProcessor } from '@blip2/processor';
+import { Blip2Processor, BlipImageProcessor, resizingOf } from '@blip2/processor';
 
 import type { Blip2Module } from '../module/blip2-module.ts';
 import { withDisposableStack } from '../module/disposable-stack.ts';
@@ -25,7 +25,7 @@ import { dtypeOption } from '../options/dtype.ts';
 import type { Embedding, EmbeddingModel, FeaturePart, LoadEmbeddingModel } from './model-port.ts';
 import type { ModelSource } from './model-source.ts';
 import { openRetrieval } from './open-retrieval.ts';
-import { pixelValuesOf, resizingOf } from './pixel-values.ts';
+import { pixelValuesOf } from './pixel-values.ts';
 
 /** Components before the language model, which a module can replace. */
 const VISION_PARTS = ['vision', 'qformer', 'projection'] as const;

@@ -1,10 +1,10 @@
 import type { RankedAnswer } from '@blip2/blip2';
 import { defined } from '@blip2/interfaces';
+import { resizingOf } from '@blip2/processor';
 
 import type { ModuleModel } from '../module/load-with-module.ts';
 import { dtypeOption } from '../options/dtype.ts';
 import type { LoadModel, TaskModel } from './model-port.ts';
-import { resizingOf } from './pixel-values.ts';
 
 /** Loads a generation checkpoint. Inference runs on a worker thread, so that Ctrl-C is handled in the meantime. */
 export const loadModel: LoadModel = async (source, { dtype, module, ...settings }) => {

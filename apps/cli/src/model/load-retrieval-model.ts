@@ -1,9 +1,9 @@
 import type { MatchScore } from '@blip2/blip2';
+import { resizingOf } from '@blip2/processor';
 
 import { dtypeOption } from '../options/dtype.ts';
 import type { ImageTexts, Load, RetrievalModel } from './model-port.ts';
 import { openRetrieval } from './open-retrieval.ts';
-import { resizingOf } from './pixel-values.ts';
 
 /** Loads a retrieval checkpoint. Inference runs on a worker thread. */
 export const loadRetrievalModel: Load<RetrievalModel> = async (source, { dtype, module, ...settings }) => {

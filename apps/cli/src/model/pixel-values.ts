@@ -1,15 +1,6 @@
 import type { PixelValues, RgbImage } from '@blip2/interfaces';
 import { type BlipImageProcessor, expectFloatPixels } from '@blip2/processor';
 
-import type { Resizing } from '../images/image-port.ts';
-
-/** The resizing that an image processor applies to every image; `undefined` if the size depends on the image. */
-export function resizingOf({
-  settings: { doResize, size, resample },
-}: Pick<BlipImageProcessor, 'settings'>): Resizing | undefined {
-  return doResize && 'height' in size ? { ...size, resample } : undefined;
-}
-
 /**
  * Preprocesses images: `[batch, channels, height, width]`, float32.
  * @throws Blip2Error `INVALID_CONFIG` if the processor leaves 8-bit values.

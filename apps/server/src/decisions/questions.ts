@@ -51,7 +51,9 @@ export async function openJudge(request: RouteRequest, { model, image, context }
   }
   const { call, server } = request;
   call.notes.images = 1;
-  return matchJudge(request, use as ModelUse<'match'>, await readImage(image, server.limits, call.signal));
+  const { limits, threads } = server;
+  const decoded = await readImage(image, use.model.resizing, { limits, threads, signal: call.signal });
+  return matchJudge(request, use as ModelUse<'match'>, decoded);
 }
 
 const YES = 'yes';

@@ -1,5 +1,6 @@
 import type { Blip2Retrieval } from '@blip2/blip2';
 import type { Tensor, VisionEncoder } from '@blip2/interfaces';
+import { resizingOf } from '@blip2/processor';
 
 import { partRunner } from './part-runner.ts';
 import type { MatchModel } from './served-model.ts';
@@ -12,6 +13,7 @@ export function matchModel(
   const { tokenizer } = retrieval.processor;
   return {
     kind: 'match',
+    resizing: resizingOf(retrieval.processor.imageProcessor),
     parts: partRunner(visionModel.imageSize, [{ name: 'vision', run: (values) => visionModel.encode(values) }]),
     match: async (image, texts, options) => (await retrieval.match([image], texts, options)).flat(),
     embedImages: async (images, options) =>

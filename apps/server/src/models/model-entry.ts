@@ -76,16 +76,6 @@ export function statusOf({ name, source, knownOutline: outline, isLoaded, expire
   return { name, source, outline, isLoaded, queue, ...(expiresAt === undefined ? {} : { expiresAt }) };
 }
 
-/** The result, or the reason of the signal as soon as it is aborted. */
-export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
-}
-
 export function wrongKind(kind: ServedModel['kind'] | undefined, name: string): Blip2Error {
   return new Blip2Error('INVALID_ARGUMENT', 'This route needs a model of another kind', {
     argument: 'model',

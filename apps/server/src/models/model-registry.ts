@@ -1,6 +1,7 @@
 import type { LoadOptions } from '@blip2/blip2';
 import { Blip2Error } from '@blip2/interfaces';
 
+import { unlessAborted } from '../requests/unless-aborted.ts';
 import { type LoadedModel, loadModel, type ModelOutline, outlineModel } from './load-model.ts';
 import {
   createEntry,
@@ -12,7 +13,6 @@ import {
   type NamedSource,
   noMemory,
   statusOf,
-  unlessAborted,
   wrongKind,
 } from './model-entry.ts';
 import type { ServedModel } from './served-model.ts';
@@ -78,11 +78,21 @@ export function createModelRegistry(options: RegistryOptions): ModelRegistry {
     });
     return (entry.knownOutline = await entry.outline);
   };
+  /** Reads what is on this machine: questions about models must not download them. */
+  const peek = async (entry: Entry): Promise<void> => {
+    entry.knownOutline ??= await outlineModel(entry.source, { ...options.load, localFilesOnly: true }).catch(
+      () => undefined,
+    );
+  };
   const defaultEntry = async (kind: ServedModel['kind'] | undefined): Promise<Entry> => {
-    const [first] = entries.values();
-    for (const entry of entries.values())
-      if (kind === undefined || (await outlineOf(entry)).kind === kind) return entry;
-    throw wrongKind(kind, first?.name ?? '');
+    for (const entry of entries.values()) {
+      if (kind !== undefined) await peek(entry);
+      if (kind === undefined || entry.knownOutline?.kind === kind) return entry;
+    }
+    throw wrongKind(kind, entries.keys().next().value ?? '');
+  };
+  const expectKind = (kind: ServedModel['kind'] | undefined, { name, knownOutline }: Entry): void => {
+    if (kind !== undefined && knownOutline !== undefined && knownOutline.kind !== kind) throw wrongKind(kind, name);
   };
   const unloadNow = (entry: Entry): void => {
     clearTimeout(entry.timer);
@@ -104,16 +114,20 @@ export function createModelRegistry(options: RegistryOptions): ModelRegistry {
   };
   const load = async (entry: Entry): Promise<LoadedModel> => {
     await makeRoom(entry);
-    const model = await loadModel(await outlineOf(entry), options.load);
-    entry.isLoaded = true;
-    return model;
+    return loadModel(await outlineOf(entry), options.load);
   };
   const loaded = (entry: Entry): Promise<LoadedModel> => {
     // The signal of one request must not abort the loading that others wait for.
     const loading = (entry.loading ??= load(entry));
-    loading.catch(() => {
-      if (entry.loading === loading) entry.loading = undefined;
-    });
+    const settle = (isLoaded: boolean): void => {
+      if (entry.loading !== loading) return;
+      entry.isLoaded = isLoaded;
+      if (!isLoaded) entry.loading = undefined;
+    };
+    loading.then(
+      () => settle(true),
+      () => settle(false),
+    );
     return loading;
   };
   const release = (entry: Entry): void => {
@@ -132,7 +146,8 @@ export function createModelRegistry(options: RegistryOptions): ModelRegistry {
   return {
     async acquire({ name, kind, keepAliveMs }, signal) {
       const entry = name === undefined ? await defaultEntry(kind) : entryOf(name);
-      if (kind !== undefined && (await outlineOf(entry)).kind !== kind) throw wrongKind(kind, entry.name);
+      await peek(entry);
+      expectKind(kind, entry);
       const place = await entry.queue.enter(signal);
       entry.users++;
       entry.keepAliveMs = keepAliveMs ?? options.keepAliveMs;
@@ -146,6 +161,8 @@ export function createModelRegistry(options: RegistryOptions): ModelRegistry {
       try {
         const loading = loaded(entry);
         const { model, abandon } = await unlessAborted(loading, signal);
+        // Only now known for a model that had to be downloaded.
+        expectKind(kind, entry);
         const replace = (): void => {
           abandon();
           // Another request may have replaced it already.
@@ -159,11 +176,11 @@ export function createModelRegistry(options: RegistryOptions): ModelRegistry {
     },
     async status(name) {
       const entry = entryOf(name);
-      await outlineOf(entry);
+      await peek(entry);
       return statusOf(entry);
     },
     async list() {
-      await Promise.allSettled([...entries.values()].map(outlineOf));
+      await Promise.all([...entries.values()].map(peek));
       return [...entries.values()].map(statusOf);
     },
     known: () => [...entries.values()].map(statusOf),

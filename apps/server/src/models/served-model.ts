@@ -1,5 +1,6 @@
 import type { KeptImage, MatchScore, RankedAnswer, TaskOptions, TextStream, Turn } from '@blip2/blip2';
 import type { ImageSource, PixelValues, Tensor } from '@blip2/interfaces';
+import type { Resizing } from '@blip2/processor';
 
 /** A prompt about an image. */
 export interface ImagePrompt {
@@ -49,6 +50,8 @@ export interface TextModel extends AsyncDisposable {
   /** The text of one token. */
   tokenText(id: number): string;
   readonly parts: PartRunner;
+  /** The size of its images, so that they are resized as soon as they are decoded. */
+  readonly resizing: Resizing | undefined;
 }
 
 /** A retrieval checkpoint as the routes use it. */
@@ -62,6 +65,8 @@ export interface MatchModel extends AsyncDisposable {
   embedTexts(texts: readonly string[], options: OperationOptions): Promise<Float32Array[]>;
   countTokens(text: string): number;
   readonly parts: PartRunner;
+  /** The size of its images, so that they are resized as soon as they are decoded. */
+  readonly resizing: Resizing | undefined;
 }
 
 /** Runs the parts of a model on pixel values. */

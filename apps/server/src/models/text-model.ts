@@ -10,6 +10,7 @@ import {
   type Turn,
 } from '@blip2/blip2';
 import { defined, type LanguageModel } from '@blip2/interfaces';
+import { resizingOf } from '@blip2/processor';
 
 import { partRunner } from './part-runner.ts';
 import type { ImagePrompt, TextModel } from './served-model.ts';
@@ -59,6 +60,7 @@ function textModel(
   return {
     kind: 'text',
     parts,
+    resizing: resizingOf(tasks.processor.imageProcessor),
     promptTokens,
     encode: (image, options) => tasks.encode(image, options),
     write(image, prompt, { maxNewTokens, ...options }) {

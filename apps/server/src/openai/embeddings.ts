@@ -1,4 +1,5 @@
 import { Blip2Error, mustBe, type RgbImage } from '@blip2/interfaces';
+import type { Resizing } from '@blip2/processor';
 import { z } from 'zod';
 
 import { base64Image, expectImageCount, readImage, type RequestImage, urlImage } from '../requests/image-reader.ts';
@@ -39,7 +40,7 @@ export const embeddingsRoute: Route = postRoute({
     expectImageCount(inputs.filter((input) => 'image' in input).length, server.limits);
     const { name, model, progress } = await useModel(request, { name: body.model, kind: 'match' });
     const texts = inputs.flatMap((input) => ('text' in input ? input.text : []));
-    const images = await readImages(request, inputs);
+    const images = await readImages(request, inputs, model.resizing);
     const { signal } = call;
     const textVectors = (await model.embedTexts(texts, { signal })).values();
     progress();
@@ -61,11 +62,16 @@ export const embeddingsRoute: Route = postRoute({
   },
 });
 
-async function readImages({ call, server }: RouteRequest, inputs: readonly Input[]): Promise<RgbImage[]> {
+async function readImages(
+  { call, server }: RouteRequest,
+  inputs: readonly Input[],
+  resizing: Resizing | undefined,
+): Promise<RgbImage[]> {
+  const { limits, threads } = server;
   const images: RgbImage[] = [];
   // One by one: decoded photographs are large.
   for (const input of inputs)
-    if ('image' in input) images.push(await readImage(input.image, server.limits, call.signal));
+    if ('image' in input) images.push(await readImage(input.image, resizing, { limits, threads, signal: call.signal }));
   if (images.length > 0) call.notes.images = images.length;
   return images;
 }

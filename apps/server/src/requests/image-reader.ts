@@ -1,5 +1,5 @@
 import { Blip2Error, mustBe, type RgbImage } from '@blip2/interfaces';
-import { decodeImage } from '@blip2/processor';
+import type { ImageThreads, Resizing } from '@blip2/processor';
 
 /** Limits of the images of a request. */
 export interface ImageLimits {
@@ -55,14 +55,22 @@ export function expectImageCount(count: number, { maxImages }: Pick<ImageLimits,
     });
 }
 
+/** How the images of a request are decoded. */
+export interface ImageReading {
+  readonly limits: ImageLimits;
+  readonly threads: ImageThreads;
+  readonly signal: AbortSignal;
+}
+
 /**
- * Decodes an image, upright.
+ * Decodes an image upright, and resizes it for the model, on other threads: a photograph of 100 MB becomes 150 KB
+ * before it arrives here.
  * @throws Blip2Error the codes of `decodeImage`.
  */
-export function readImage(
+export async function readImage(
   image: RequestImage,
-  { maxPixels, allowUrls }: ImageLimits,
-  signal: AbortSignal,
+  resizing: Resizing | undefined,
+  { limits: { maxPixels, allowUrls }, threads, signal }: ImageReading,
 ): Promise<RgbImage> {
-  return decodeImage(image, { autoOrient: true, maxPixels, allowUrls, signal });
+  return (await threads.open(image, { autoOrient: true, maxPixels, allowUrls, signal, resizing })).image;
 }

@@ -1,5 +1,7 @@
 import { Blip2Error } from '@blip2/interfaces';
 
+import { unlessAborted } from './unless-aborted.ts';
+
 /**
  * Reads the body of a request.
  * @throws Blip2Error `BODY_TOO_LARGE` beyond `maxBytes`, if possible before anything is read; the reason of the signal.
@@ -12,8 +14,9 @@ export async function readBody(request: Request, maxBytes: number, signal: Abort
   const chunks: Uint8Array[] = [];
   let length = 0;
   for (;;) {
-    signal.throwIfAborted();
-    const { done, value } = await reader.read().catch((cause: unknown) => {
+    // A client that stops sending must not outlast its deadline.
+    const { done, value } = await unlessAborted(reader.read(), signal).catch((cause: unknown) => {
+      if (signal.aborted) throw signal.reason;
       throw new Blip2Error('INVALID_ARGUMENT', 'The body ended before it was complete', { argument: 'body', cause });
     });
     if (done) break;

@@ -47,13 +47,13 @@ export async function useModel<Kind extends ServedModel['kind']>(
 
 /** Decodes and encodes the image of a request, once for all its prompts. */
 export async function encodeImage(
-  { server: { limits }, call }: RouteRequest,
+  { server: { limits, threads }, call }: RouteRequest,
   { model, progress }: ModelUse<'text'>,
   image: RequestImage,
 ): Promise<KeptImage> {
   const begin = performance.now();
   call.notes.images = 1;
-  const decoded = await readImage(image, limits, call.signal);
+  const decoded = await readImage(image, model.resizing, { limits, threads, signal: call.signal });
   const encoded = call.use(await model.encode(decoded, { signal: call.signal }));
   call.notes.encodeMs = performance.now() - begin;
   progress();

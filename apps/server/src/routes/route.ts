@@ -1,3 +1,4 @@
+import type { ImageThreads } from '@blip2/processor';
 import type { z } from 'zod';
 
 import type { ModelRegistry } from '../models/model-registry.ts';
@@ -11,6 +12,8 @@ export interface ServerContext {
   readonly models: ModelRegistry;
   readonly limits: ServerLimits;
   readonly metrics: Metrics;
+  /** Threads that decode images. */
+  readonly threads: ImageThreads;
   readonly logPrompts: boolean;
   /** Seconds since the epoch, when the server started. */
   readonly startedAt: number;
