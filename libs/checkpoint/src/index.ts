@@ -12,8 +12,8 @@ export { saveCheckpoint, type SaveDtype, type SaveOptions } from './model-folder
 export { convertedSource, storedTensorSource, type TensorSource, tensorSource } from './safetensors/tensor-source.ts';
 export { type WriteOptions, type WriteProgress, writeSafetensors } from './safetensors/write-safetensors.ts';
 // Adapters
-export { openAdapterWeights } from './adapters/open-adapter-weights.ts';
 export { type MergedTensor, mergedTensorSource } from './adapters/merged-source.ts';
+export { openAdapterWeights } from './adapters/open-adapter-weights.ts';
 export type { AddedChange, LowRankChange, WeightChange, WeightChanges } from './adapters/weight-change.ts';
 
 // Random weights

@@ -192,12 +192,14 @@ async function createFrom<C, M, W extends PartWeights, O extends object>(
   conversion: ConversionOptions,
   adapters: readonly Adapter[] = [],
 ): Promise<M> {
-  const { extend, plan, label, tied } = definition;
+  const { extend, plan, label, tied, siblings, fixed } = definition;
   try {
     const path = pathOf(definition, config, options);
     const { store, prefix } = opened;
     const placed =
-      adapters.length > 0 ? placeAdapters({ label, store, prefix, path, ...defined({ tied }) }, adapters) : undefined;
+      adapters.length > 0
+        ? placeAdapters({ label, store, prefix, path, ...defined({ tied, siblings, fixed }) }, adapters)
+        : undefined;
     const replaced = placed ? { ...opened, store: placed.store } : opened;
     // Without `extend`, `W` is `PartWeights` itself.
     const weights = extend ? await extend(replaced, config, options) : (replaced as W);

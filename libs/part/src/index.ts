@@ -1,6 +1,13 @@
 export { ADAPTER_CONFIG_FILE, type AdapterConfig, readAdapterConfig } from './adapters/adapter-config.ts';
-export { type AdapterOptions, isAdapterOnly, type PartSource, partSource } from './adapters/part-source.ts';
-export type { TiedEmbeddings } from './adapters/place-adapters.ts';
+export {
+  type AdapterBase,
+  adapterBase,
+  type AdapterOptions,
+  isAdapterOnly,
+  type PartSource,
+  partSource,
+} from './adapters/part-source.ts';
+export { placeAdapters, type PlacedAdapters, type TiedEmbeddings, weightChanges } from './adapters/place-adapters.ts';
 export { type AdaptedModule, type Adapter, readAdapter, type ReplacedTensor } from './adapters/read-adapter.ts';
 export { definePart, definePartOfModel, type LoadPartOptions, type Part, type PartOfModel } from './define-part.ts';
 export {

@@ -35,6 +35,10 @@ export interface PartOfModelDefinition<C, Own extends object, W extends PartWeig
   readonly plan?: WeightPlan<C, O>;
   /** Token embeddings that may be tied to the head. Default: none. */
   readonly tied?: TiedEmbeddings;
+  /** Names of tensors and modules that belong to the part, although they are not below its path. */
+  readonly siblings?: readonly string[];
+  /** Modules with weights that adapters cannot change, only replace. */
+  readonly fixed?: RegExp;
   /** Creates the part, without the members that `definePart` adds. Nothing is loaded before its first use. */
   readonly create: (context: PartContext<C, W, O>) => Own;
 }

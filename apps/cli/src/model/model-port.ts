@@ -100,7 +100,10 @@ export interface EmbeddingModel extends ImageModel {
 }
 
 /** Options of loading a model. `onPlan` and `onProgress` report downloads and conversions. */
-export interface LoadSettings extends Pick<LoadOptions, 'device' | 'threads' | 'revision' | 'onPlan' | 'onProgress'> {
+export interface LoadSettings extends Pick<
+  LoadOptions,
+  'adapters' | 'device' | 'threads' | 'revision' | 'onPlan' | 'onProgress'
+> {
   /** The value of `--dtype`. */
   readonly dtype?: string;
   /** A file that exports a `Blip2Module`. */

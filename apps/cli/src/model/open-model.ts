@@ -17,7 +17,7 @@ export async function openModel<Model extends AsyncDisposable>(
   environment: Environment,
   signal: AbortSignal,
 ): Promise<Model> {
-  const { model: source = kind.demoFolder, dtype, device, threads, module } = options;
+  const { model: source = kind.demoFolder, adapter: adapters, dtype, device, threads, module } = options;
   if (options.quiet !== true && (await isDemo(source, kind.demoFolder))) environment.stderr.write(DEMO_MODEL_NOTICE);
   const revision = await revisionOf(source, options.revision);
   const report = await createDownloadReport(environment, {
@@ -25,7 +25,7 @@ export async function openModel<Model extends AsyncDisposable>(
     progress: options.progress !== false,
   });
   const loading = kind.loadFrom(environment)(source, {
-    ...defined({ dtype, device, threads, module }),
+    ...defined({ adapters, dtype, device, threads, module }),
     ...revision,
     localFilesOnly: options.offline === true,
     signal,

@@ -20,7 +20,7 @@ async function openWithModule(source: string, file: string, options: Options): P
   return withDisposableStack(async ({ use, disposeAsync }) => {
     // Parts are loaded when they first run, so replaced ones are never loaded.
     const parts = use(await openCheckpointParts(source, options));
-    const { model, processor } = use(await Blip2Retrieval.fromPretrained(parts.folder, options));
+    const { model, processor } = use(await Blip2Retrieval.fromPretrained(source, options));
     const { folder, config } = parts;
     const { signal } = options;
     const createContext = async () => ({ folder, config, parts, processor, signal }) as const;

@@ -27,12 +27,11 @@ export interface ModelFolders extends Required<ModelSources> {
 }
 
 /**
- * Resolves one source for everything, or one per part, to local folders. Hub ids are downloaded.
+ * Resolves one source per part to local folders. Hub ids are downloaded.
  * @throws Blip2Error `MISSING_FILE`; for a Hub id `NOT_FOUND`, `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`,
  * `INTEGRITY_FAILED`.
  */
-export async function resolveSources(source: string | ModelSources, options: ResolveOptions): Promise<ModelFolders> {
-  if (typeof source === 'string') return sameFolder(await partFolder(source, options));
+export async function resolveSources(source: ModelSources, options: ResolveOptions): Promise<ModelFolders> {
   expectSources(source);
   const qformer = await partFolder(source.qformer, options);
   const resolved = async (part: string | undefined): Promise<string> =>

@@ -2,11 +2,12 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-import { saveCheckpoint, type SaveOptions, storedTensorSource } from '@blip2/checkpoint';
+import { mergedTensorSource, saveCheckpoint, type SaveOptions } from '@blip2/checkpoint';
 import { writeConfig } from '@blip2/config';
 import { expectKnownOptions } from '@blip2/interfaces';
-import { SAVE_OPTIONS, torchDtype } from '@blip2/part';
+import { readAdapter, SAVE_OPTIONS, torchDtype } from '@blip2/part';
 
+import { adaptWhole } from '../adapters/whole-adapters.ts';
 import { configJson, type ModelConfig } from './model-config.ts';
 import { type ModelFolders, sameFolder } from './model-sources.ts';
 import { openWholeWeights } from './whole-weights.ts';
@@ -47,7 +48,7 @@ export interface ModelContent {
 
 /**
  * Copies a model into the Hugging Face layout, from any parameter names and any number of folders, optionally with
- * another stored type or other shards. The weights are streamed.
+ * another stored type or other shards. The weights are streamed, merged with the adapters in the folders `adapters`.
  * @throws Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED`.
  */
 export async function saveModel(
@@ -55,18 +56,23 @@ export async function saveModel(
   config: ModelConfig,
   target: string,
   options: SaveModelOptions = {},
-  { architecture, parts }: ModelContent = {},
+  { architecture, parts, adapters = [] }: ModelContent & { readonly adapters?: readonly string[] } = {},
 ): Promise<void> {
   expectKnownOptions('savePretrained', options, SAVE_OPTIONS);
   const folders = typeof source === 'string' ? sameFolder(source) : source;
   const folder = folders.processor;
   await using weights = await openWholeWeights(folders);
-  const own = [...weights.tensors.values()].filter(({ name }) => isPart(name, parts));
-  await saveCheckpoint(
-    target,
-    own.map((tensor) => storedTensorSource(tensor)),
-    options,
-  );
+  const merged = adaptWhole(weights.tensors, folder, config, await Promise.all(adapters.map(readAdapter)));
+  const own = [...merged.tensors.values()]
+    .filter(({ name }) => isPart(name, parts))
+    .map((tensor) =>
+      mergedTensorSource(tensor, {
+        name: tensor.name,
+        dtype: merged.base.get(tensor.name)?.dtype ?? tensor.dtype,
+        changes: merged.changes.get(tensor.name) ?? [],
+      }),
+    );
+  await saveCheckpoint(target, own, options);
   await writeConfig(target, configJson(config, options.dtype ?? torchDtype(own), architecture));
   for (const name of COMPANIONS) {
     if (!existsSync(join(folder, name)) || join(folder, name) === join(target, name)) continue;

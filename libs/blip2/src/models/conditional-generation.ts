@@ -5,6 +5,7 @@ import { expectForwardOptions } from '@blip2/part';
 import type { LanguageProjection, QFormerForwardOptions, QFormerOutput, QueryTokens } from '@blip2/qformer';
 import type { Blip2VisionModel, VisionOutput } from '@blip2/vision';
 
+import type { AdapterSelection } from '../adapters/named-adapters.ts';
 import type { ModelConfig } from '../checkpoint/model-config.ts';
 import { modelTensors } from '../checkpoint/model-tensors.ts';
 import { saveModel, type SaveModelOptions } from '../checkpoint/save-model.ts';
@@ -75,10 +76,15 @@ export interface ConditionalGeneration<Config, QFormer, Pipeline, Inputs extends
    */
   forward(inputs: Inputs & TargetInputs, options?: ForwardOptions): Promise<ForwardOutput>;
   /**
-   * Writes configuration, tokenizers and weights in the Hugging Face layout, for HF to load.
+   * Writes configuration, tokenizers and weights in the Hugging Face layout, for HF to load. Adapters are merged.
    * @throws Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED`.
    */
   savePretrained(folder: string, options?: SaveModelOptions): Promise<void>;
+  /**
+   * Applies other adapters; see `CheckpointParts.setAdapters`.
+   * @throws Blip2Error `INVALID_ARGUMENT` for names that the model was not loaded with; `DISPOSED`; `MODEL_CHANGED`.
+   */
+  setAdapters(names: AdapterSelection): Promise<void>;
   /** Disposes of all parts; later calls fail with `DISPOSED`. */
   dispose(): Promise<void>;
 }
@@ -174,7 +180,9 @@ export async function assembleConditionalGeneration<
       expectImageInputs('scoreSequences', inputs, family.inputNames);
       expectEncodeOptions('scoreSequences', options);
     }),
-    savePretrained: (target, options) => saveModel(folders, config, target, options),
+    setAdapters: parts.setAdapters,
+    savePretrained: (target, options) =>
+      saveModel(folders, config, target, options, { adapters: parts.adapters?.allFolders() ?? [] }),
     dispose,
     [Symbol.asyncDispose]: dispose,
   };

@@ -2,7 +2,6 @@ import { type ModelVersion, readModelVersion } from '@blip2/checkpoint';
 import { type Blip2Config, readConfig } from '@blip2/config';
 import { Blip2Error, defined } from '@blip2/interfaces';
 import type { CheckpointLanguageModel } from '@blip2/language';
-import { partFolder } from '@blip2/part';
 import type {
   Blip2QFormerModel,
   LanguageProjection,
@@ -20,20 +19,18 @@ import {
 } from '@blip2/runtime';
 import type { Blip2VisionModel, LoadVisionOptions } from '@blip2/vision';
 
+import { type CheckpointAdapters, openCheckpointAdapters } from '../adapters/checkpoint-adapters.ts';
+import type { AdapterSelection } from '../adapters/named-adapters.ts';
+import { createPartSwitches } from '../adapters/part-switches.ts';
+import { type ResolvedModel, resolveModel } from '../adapters/resolved-model.ts';
 import type { ModelConfig } from '../checkpoint/model-config.ts';
-import {
-  type ModelFolders,
-  type ModelSources,
-  readSourcesConfig,
-  resolveSources,
-  sameFolder,
-} from '../checkpoint/model-sources.ts';
+import { type ModelFolders, type ModelSources, readSourcesConfig } from '../checkpoint/model-sources.ts';
 import { type CallQueue, createCallQueue } from '../lifetime/call-queue.ts';
 import { lazyPromise } from '../lifetime/lazy-promise.ts';
 import { unlessAborted } from '../lifetime/unless-aborted.ts';
 import { type LoadOptions, partOptions } from './load-options.ts';
 import { modelThreads } from './model-threads.ts';
-import { languageLoader, type LoaderName, partLoaders, PRECISION_OF, visionLoaders } from './part-loaders.ts';
+import { languageLoader, type LoaderName, partLoaders, PATHS_OF, PRECISION_OF, visionLoaders } from './part-loaders.ts';
 
 /**
  * The parts of one checkpoint. Each is created on first request; `MISSING_WEIGHT` is thrown when a part is first used.
@@ -54,6 +51,14 @@ export interface CheckpointParts<C extends ModelConfig = Blip2Config> extends As
   requireUnchanged(): Promise<void>;
   /** The calls of the model. */
   readonly queue: CallQueue;
+  /** The adapters that the checkpoint was opened with; undefined without any. */
+  readonly adapters: CheckpointAdapters | undefined;
+  /**
+   * Applies other adapters, by the names under which they were loaded; null for none. Waits for calls in progress. Only
+   * parts whose adapters change are loaded again. Images that were encoded before keep their features.
+   * @throws Blip2Error `INVALID_ARGUMENT` for other names; `DISPOSED`; `MODEL_CHANGED`.
+   */
+  setAdapters(names: AdapterSelection): Promise<void>;
   /** Starts the worker of the language model, if any, while other parts are created. */
   startLanguage(): void;
   /**
@@ -89,9 +94,9 @@ export async function openCheckpointParts(
   options: LoadOptions = {},
 ): Promise<CheckpointParts> {
   await expectOptions(options);
-  const folders = await resolveSources(source, options);
-  const version = await readModelVersion(Object.values(folders));
-  return openFolders(folders, await readSourcesConfig(folders), version, options);
+  const { folders, adapters } = await resolveModel(source, options);
+  const version = await readModelVersion([...Object.values(folders), ...adapters.folders.values()]);
+  return openFolders({ folders, adapters }, await readSourcesConfig(folders), version, options);
 }
 
 /**
@@ -104,9 +109,10 @@ export async function openModelParts<C extends ModelConfig>(
   options: LoadOptions = {},
 ): Promise<CheckpointParts<C>> {
   await expectOptions(options);
-  const folder = await partFolder(source, options);
-  const version = await readModelVersion([folder]);
-  return openFolders(sameFolder(folder), read(await readConfig(folder), folder), version, options);
+  const { folders, adapters } = await resolveModel(source, options);
+  const folder = folders.qformer;
+  const version = await readModelVersion([folder, ...adapters.folders.values()]);
+  return openFolders({ folders, adapters }, read(await readConfig(folder), folder), version, options);
 }
 
 /**
@@ -125,12 +131,13 @@ export function isolationOf({ isolate = 'inline', createSession }: LoadOptions):
 }
 
 async function openFolders<C extends ModelConfig>(
-  folders: ModelFolders,
+  { folders, adapters: named }: ResolvedModel,
   config: C,
   version: ModelVersion,
   options: LoadOptions,
 ): Promise<CheckpointParts<C>> {
   const folder = folders.qformer;
+  const adapters = await openCheckpointAdapters(named, folders, config);
   // The worker of the language model opens its sessions while the vision worker encodes an image.
   const isolate = isolationOf(options);
   const hosts =
@@ -149,6 +156,8 @@ async function openFolders<C extends ModelConfig>(
   const optionsOf = partOptions({ ...options, ...defined({ threads }) });
   hosts?.vision.start(visionLoaders());
   const created: AsyncDisposable[] = [];
+  const switches = createPartSwitches(adapters);
+  const queue = createCallQueue(options);
   let disposed = false;
   const expectOpen = (): void => {
     if (disposed)
@@ -164,12 +173,14 @@ async function openFolders<C extends ModelConfig>(
   ): (() => ReturnType<(typeof partLoaders)[Name]>) =>
     lazyPromise(async () => {
       expectOpen();
-      const forPart = { ...optionsOf(PRECISION_OF[name]), ...more };
       const host = name === 'loadLanguageModel' ? hosts?.language : hosts?.vision;
       const expectUnchanged = (): Promise<void> => version.requireUnchanged('weights');
-      const part = host
-        ? await createInHost(host, name, { args: [from, forPart], expectUnchanged })
-        : await partLoaders[name](from, forPart);
+      const part = await switches.add(PATHS_OF[name], async (merged): Promise<AsyncDisposable> => {
+        const forPart = { ...optionsOf(PRECISION_OF[name]), ...more, ...defined({ adapters: merged }) };
+        return host
+          ? createInHost(host, name, { args: [from, forPart], expectUnchanged })
+          : partLoaders[name](from, forPart);
+      });
       created.push(part);
       // The configuration was read earlier, and other parts may have been.
       await expectUnchanged();
@@ -180,7 +191,12 @@ async function openFolders<C extends ModelConfig>(
     folders,
     config,
     requireUnchanged: () => version.requireUnchanged('all'),
-    queue: createCallQueue(options),
+    queue,
+    adapters,
+    async setAdapters(names) {
+      expectOpen();
+      await queue.exclusively(() => switches.select(names));
+    },
     startLanguage: () => hosts?.language.start(languageLoader()),
     vision: lazyPart('loadVision', folders.vision, defined({ finalNorm: folders.finalNorm })),
     qformer: lazyPart('loadQFormer'),

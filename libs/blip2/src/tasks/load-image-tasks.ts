@@ -1,5 +1,5 @@
 import { readConfig } from '@blip2/config';
-import { partFolder } from '@blip2/part';
+import { partSource } from '@blip2/part';
 
 import { expectOptions } from '../parts/checkpoint-parts.ts';
 import type { LoadOptions } from '../parts/load-options.ts';
@@ -13,9 +13,12 @@ import { InstructBlip } from './instructblip.ts';
  */
 export async function loadImageTasks(source: string, options: LoadOptions = {}): Promise<ImageTasks> {
   await expectOptions(options);
-  const folder = await partFolder(source, options);
+  const { adapters: _, ...resolving } = options;
+  const { folder, adapters } = await partSource(source, resolving);
   const { model_type: modelType } = Object(await readConfig(folder));
+  // The folder of an adapter stands for its base with the adapter.
+  const resolved = adapters.length > 0 ? source : folder;
   return modelType === 'instructblip'
-    ? InstructBlip.fromPretrained(folder, options)
-    : Blip2.fromPretrained(folder, options);
+    ? InstructBlip.fromPretrained(resolved, options)
+    : Blip2.fromPretrained(resolved, options);
 }

@@ -25,9 +25,17 @@ export interface AdaptedPart {
   readonly store: WeightStore;
   /** `''` if the checkpoint holds this part alone. */
   readonly prefix: string;
-  /** Path of the part in a whole model. */
+  /** Path of the part in a whole model; `''` for a whole model. */
   readonly path: string;
+  /** Paths of parts that an adapter for a part alone may belong to. Default: that of the part. */
+  readonly paths?: readonly string[];
   readonly tied?: TiedEmbeddings;
+  /** Path in the checkpoint of the part with tied embeddings. Default: that of the part. */
+  readonly tiedPath?: string;
+  /** Names of tensors and modules that belong to the part, although they are not below its path. */
+  readonly siblings?: readonly string[];
+  /** Modules with weights that cannot be changed, only replaced. */
+  readonly fixed?: RegExp;
 }
 
 /** What adapters make of the weights of a part. */
@@ -49,15 +57,15 @@ export interface PlacedAdapters {
  * `UNSUPPORTED_ARCHITECTURE` for embeddings that several modules share.
  */
 export function placeAdapters(part: AdaptedPart, adapters: readonly Adapter[]): PlacedAdapters {
-  const { store, prefix, path, label } = part;
+  const { store, prefix, path, label, paths = prefix === '' ? [] : [path], siblings = [], fixed } = part;
   const start = prefix === '' ? '' : `${prefix}.`;
-  const ties = tiesOf(part, start);
+  const ties = tiesOf(part, part.tiedPath === undefined ? start : `${part.tiedPath}.`);
   const base: BaseModules = {
     has: (name) =>
       ['', '.weight'].some((end) => store.tensors.has(name + end)) ||
       ties.standIn(name.replace(/\.weight$/, '')) !== undefined,
-    paths: prefix === '' ? [] : [path],
-    ...(prefix === '' && { root: path }),
+    paths,
+    ...(prefix === '' && path !== '' && { root: path }),
   };
   /** The name in the checkpoint; undefined for a module of another part. */
   const place = (name: string, adapter: Adapter): string | undefined => {
@@ -67,7 +75,8 @@ export function placeAdapters(part: AdaptedPart, adapters: readonly Adapter[]): 
       if (prefix === '' && other !== undefined && other !== path) return undefined;
       throw missingModule(name, adapter, store.folder);
     }
-    if (!found.startsWith(start)) return undefined;
+    const isSibling = siblings.some((sibling) => found === sibling || found.startsWith(`${sibling}.`));
+    if (!`${found}.`.startsWith(start) && !isSibling) return undefined;
     if (part.tied?.isShared && ties.isEmbedding(found)) throw sharedEmbedding(name, adapter);
     return found;
   };
@@ -81,6 +90,7 @@ export function placeAdapters(part: AdaptedPart, adapters: readonly Adapter[]): 
     for (const module of adapter.modules) {
       const found = place(module.module, adapter);
       if (found === undefined) continue;
+      if (fixed?.test(found)) throw fixedModule(module.module, adapter);
       used++;
       modules.set(`${found}.weight`, [...(modules.get(`${found}.weight`) ?? []), module]);
     }
@@ -249,6 +259,14 @@ function replacedTwice(name: string, [first, second]: readonly [Adapter, Adapter
     where: `${first.folder}, ${second.folder}`,
     subject: name,
     fix: 'Apply one of them at a time',
+  });
+}
+
+function fixedModule(name: string, { folder }: Adapter): Blip2Error {
+  return new Blip2Error('UNSUPPORTED_ARCHITECTURE', `The adapter changes ${name}, which cannot be adapted`, {
+    where: folder,
+    subject: name,
+    fix: 'Train the adapter without this module, or list it in modules_to_save',
   });
 }
 

@@ -3,6 +3,7 @@ import {
   expectUsableImages,
   expectUsableWeights,
   loadImageTasks,
+  type LoadOptions,
   type ModelConfig,
   modelTensors,
   openCheckpointParts,
@@ -36,22 +37,24 @@ export async function expectLoadable(
   folder: string,
   config: ModelConfig,
   store: WeightStore,
-  use: CheckpointUse,
+  { use, adapters }: { readonly use: CheckpointUse; readonly adapters: readonly string[] },
 ): Promise<void> {
-  const imageProcessor = await loadImageProcessor(folder, use);
+  const imageProcessor = await loadImageProcessor(folder, use, { ...LOAD_OPTIONS, adapters });
   expectUsableWeights(expectedTensors(config, use !== 'retrieval'), store);
   await expectUsableImages(imageProcessor, config);
 }
 
-async function loadImageProcessor(folder: string, use: CheckpointUse): Promise<BlipImageProcessor> {
+async function loadImageProcessor(
+  folder: string,
+  use: CheckpointUse,
+  options: LoadOptions,
+): Promise<BlipImageProcessor> {
   if (use === 'features') {
-    await using parts = await openCheckpointParts(folder, LOAD_OPTIONS);
+    await using parts = await openCheckpointParts(folder, options);
     for (const part of [parts.vision, parts.qformer, parts.projection]) await part();
     return BlipImageProcessor.fromPretrained(folder);
   }
   await using model =
-    use === 'generation'
-      ? await loadImageTasks(folder, LOAD_OPTIONS)
-      : await Blip2Retrieval.fromPretrained(folder, LOAD_OPTIONS);
+    use === 'generation' ? await loadImageTasks(folder, options) : await Blip2Retrieval.fromPretrained(folder, options);
   return model.processor.imageProcessor;
 }

@@ -1,3 +1,4 @@
+import { defined } from '@blip2/interfaces';
 import type { Command } from 'commander';
 
 import type { CliCommand } from '../../command.ts';
@@ -5,13 +6,20 @@ import type { Environment } from '../../environment.ts';
 import { ExitCode } from '../../exit-code.ts';
 import { revisionOf } from '../../hub/revision-of.ts';
 import { demoModelFolder } from '../../model/demo-model.ts';
-import { addOutputOptions, offlineOption, type OutputOptions, revisionOption } from '../../options/common-options.ts';
+import {
+  adapterOption,
+  addOutputOptions,
+  offlineOption,
+  type OutputOptions,
+  revisionOption,
+} from '../../options/common-options.ts';
 import { expectWritable } from '../../output/output-path.ts';
 import { replaceFile } from '../../output/replaced-file.ts';
 import { stdoutSink } from '../../output/result-sink.ts';
 
 interface InspectOptions extends OutputOptions {
   readonly model?: string;
+  readonly adapter?: readonly string[];
   readonly offline?: boolean;
   readonly revision?: string;
 }
@@ -35,6 +43,7 @@ Examples:
         'Folder of a Hugging Face checkpoint, or a hub id; weights are not downloaded (default: the built-in demo)',
       )
       .option('-m, --model <model>', 'Same as the argument')
+      .addOption(adapterOption())
       .addOption(revisionOption())
       .addOption(offlineOption());
     addOutputOptions(command);
@@ -49,6 +58,7 @@ Examples:
     const report = await inspectCheckpoint(source, {
       localFilesOnly: options.offline === true,
       ...(await revisionOf(source, options.revision)),
+      ...defined({ adapters: options.adapter }),
     });
     const text = options.json ? `${JSON.stringify(report)}\n` : reportTable(report);
     await (options.output === undefined ? stdoutSink(stdout).write(text) : replaceFile(options.output, text));

@@ -1,4 +1,6 @@
+import { adapterBase, isAdapterOnly } from '@blip2/blip2';
 import { outlineModel } from '@blip2/checkpoint';
+import { isFolder } from '@blip2/files';
 import { hubModel, type ResolveOptions, resolveSource } from '@blip2/hub';
 import { Blip2Error, defined } from '@blip2/interfaces';
 
@@ -8,6 +10,8 @@ import type { DownloadReport } from './checkpoint-report.ts';
 export interface OpenedSource extends AsyncDisposable {
   readonly folder: string;
   readonly download?: DownloadReport;
+  /** Folder of the adapter, if the source is one: `folder` is that of its base. */
+  readonly adapters: readonly string[];
 }
 
 /**
@@ -18,10 +22,9 @@ export interface OpenedSource extends AsyncDisposable {
 export async function openSource(source: string, options: ResolveOptions): Promise<OpenedSource> {
   let offline: Blip2Error;
   try {
-    return {
-      folder: await resolveSource(source, { ...options, localFilesOnly: true }),
-      async [Symbol.asyncDispose]() {},
-    };
+    const folder = await resolveSource(source, { ...options, localFilesOnly: true });
+    if (isAdapterOnly(folder)) return await openBase(folder, source, options);
+    return { folder, adapters: [], async [Symbol.asyncDispose]() {} };
   } catch (error) {
     if (!(error instanceof Blip2Error) || error.code !== 'OFFLINE' || options.localFilesOnly === true) throw error;
     offline = error;
@@ -34,7 +37,20 @@ export async function openSource(source: string, options: ResolveOptions): Promi
   const { totalBytes, missingBytes, licence } = outline.plan;
   return {
     folder: outline.folder,
+    adapters: [],
     download: { totalBytes, missingBytes, ...defined({ licence }) },
     [Symbol.asyncDispose]: () => outline[Symbol.asyncDispose](),
+  };
+}
+
+/** Opens the base of an adapter. */
+async function openBase(folder: string, source: string, options: ResolveOptions): Promise<OpenedSource> {
+  const { source: base, revision } = await adapterBase(folder, await isFolder(source));
+  const { revision: _, ...others } = options;
+  const opened = await openSource(base, { ...others, ...defined({ revision }) });
+  return {
+    ...opened,
+    adapters: [folder],
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   };
 }
