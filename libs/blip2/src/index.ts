@@ -139,4 +139,4 @@ export type {
   ZeroShotOptions,
 } from './transformers-js/zero-shot-image-classification.ts';
 export type { CheckpointLanguageModel } from '@blip2/language';
-export { type AdapterBase, adapterBase, isAdapterOnly } from '@blip2/part';
+export { type AdapterBase, adapterBase, isAdapterOnly, type PartSource, partSource } from '@blip2/part';

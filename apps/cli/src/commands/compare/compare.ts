@@ -11,6 +11,7 @@ import { expandImages } from '../../images/expand-images.ts';
 import { withInstructBlipHint } from '../../model/instructblip-hint.ts';
 import { positiveIntegerUpTo } from '../../options/argument-parsers.ts';
 import {
+  adapterOption,
   addImageArgument,
   addPrecisionsOption,
   addReportOptions,
@@ -33,6 +34,7 @@ import type { PrecisionRun } from './precision-run.ts';
 interface CompareOptions extends ReportOptions, UrlOptions {
   readonly dtype: string;
   readonly maxNewTokens: number;
+  readonly adapter?: readonly string[];
   readonly threads?: number;
   readonly recursive?: boolean;
   readonly offline?: boolean;
@@ -62,6 +64,7 @@ Examples:
         positiveIntegerUpTo(MAX_NEW_TOKENS),
         DEFAULT_NEW_TOKENS,
       )
+      .addOption(adapterOption())
       .addOption(threadsOption())
       .option('-r, --recursive', 'Include the subfolders of folders')
       .addOption(revisionOption())
@@ -117,8 +120,10 @@ async function runAll(
   environment: Environment,
   signal: AbortSignal,
 ): Promise<PrecisionRun[]> {
-  const { runPrecision } = await import('./precision-run.ts');
-  const folder = await resolveModelFolder(source, options, environment, signal);
+  const { partSource, runPrecision } = await import('./precision-run.ts');
+  const found = await resolveModelFolder(source, options, environment, signal);
+  // The folder of an adapter stands for its base with the adapter.
+  const { folder, adapters } = await partSource(found, { localFilesOnly: options.offline === true, signal });
   const { maxNewTokens, threads } = options;
   const report = await createDownloadReport(environment, { quiet: options.quiet === true, progress: true });
   const runs: PrecisionRun[] = [];
@@ -126,6 +131,7 @@ async function runAll(
   for (const name of names) {
     const load = {
       isolate: 'worker',
+      adapters: [...adapters, ...(options.adapter ?? [])],
       signal,
       onProgress: report.onProgress,
       ...(threads !== undefined && { threads }),
