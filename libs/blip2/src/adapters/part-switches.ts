@@ -10,10 +10,11 @@ export interface PartSwitches {
   /** Loads a part with the active adapters. `paths` are those of the part in a checkpoint. */
   add(paths: readonly string[], load: LoadPart): Promise<AsyncDisposable>;
   /**
-   * Loads the parts whose adapters change again. If one fails to load, all keep their adapters.
+   * Loads the parts whose adapters change again. If one fails to load, or `expectUnchanged` rejects since files have
+   * changed, all keep their adapters.
    * @throws Blip2Error `INVALID_ARGUMENT` for unknown names; the codes of the loaders.
    */
-  select(selection: AdapterSelection): Promise<void>;
+  select(selection: AdapterSelection, expectUnchanged: () => Promise<void>): Promise<void>;
 }
 
 interface LoadedPart {
@@ -36,7 +37,7 @@ export function createPartSwitches(adapters: CheckpointAdapters | undefined): Pa
       loaded.push({ paths, load, part });
       return part.part;
     },
-    async select(selection) {
+    async select(selection, expectUnchanged) {
       const names = adapters.select(selection);
       const changed = loaded.filter(
         ({ paths }) => adapters.foldersFor(paths).join('\0') !== adapters.foldersFor(paths, names).join('\0'),
@@ -44,6 +45,7 @@ export function createPartSwitches(adapters: CheckpointAdapters | undefined): Pa
       const next: AsyncDisposable[] = [];
       try {
         for (const { paths, load } of changed) next.push(await load(adapters.foldersFor(paths, names)));
+        await expectUnchanged();
       } catch (error) {
         for (const part of next) await part[Symbol.asyncDispose]();
         throw error;

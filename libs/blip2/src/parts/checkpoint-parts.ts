@@ -195,7 +195,7 @@ async function openFolders<C extends ModelConfig>(
     adapters,
     async setAdapters(names) {
       expectOpen();
-      await queue.exclusively(() => switches.select(names));
+      await queue.exclusively(() => switches.select(names, () => version.requireUnchanged('weights')));
     },
     startLanguage: () => hosts?.language.start(languageLoader()),
     vision: lazyPart('loadVision', folders.vision, defined({ finalNorm: folders.finalNorm })),

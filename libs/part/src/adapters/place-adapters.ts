@@ -72,7 +72,7 @@ export function placeAdapters(part: AdaptedPart, adapters: readonly Adapter[]): 
     const found = nameInBase(name, base);
     if (found === undefined) {
       const other = partOfName(name);
-      if (prefix === '' && other !== undefined && other !== path) return undefined;
+      if (prefix === '' && path !== '' && other !== undefined && other !== path) return undefined;
       throw missingModule(name, adapter, store.folder);
     }
     const isSibling = siblings.some((sibling) => found === sibling || found.startsWith(`${sibling}.`));
