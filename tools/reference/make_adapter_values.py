@@ -67,6 +67,7 @@ ADAPTERS = {
             )
         ],
     ),
+    "mistral-added-bias": ("mistral", TEXT, [dict(r=2, lora_alpha=3, target_modules=["o_proj", "up_proj", "lm_head"], lora_bias=True, use_rslora=True)]),
     "vit-renamed": ("vit", IMAGE, [dict(r=2, lora_alpha=3, target_modules=["q_proj", "o_proj", "fc1"])]),
 }
 

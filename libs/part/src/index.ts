@@ -30,6 +30,6 @@ export {
   type RandomWeightsOptions,
   transformerInitializer,
 } from './random-weights.ts';
-export { type SavePartOptions, savePartWeights, torchDtype } from './save-part.ts';
+export { expectSavable, type SavePartOptions, savePartWeights, torchDtype } from './save-part.ts';
 export { sessionKey } from './session-key.ts';
 export type { DisposablePart, StandalonePart } from './standalone-part.ts';

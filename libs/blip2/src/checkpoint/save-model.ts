@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { mergedTensorSource, saveCheckpoint, type SaveOptions } from '@blip2/checkpoint';
 import { writeConfig } from '@blip2/config';
 import { expectKnownOptions } from '@blip2/interfaces';
-import { readAdapter, SAVE_OPTIONS, torchDtype } from '@blip2/part';
+import { expectSavable, readAdapter, SAVE_OPTIONS, torchDtype } from '@blip2/part';
 
 import { adaptWhole } from '../adapters/whole-adapters.ts';
 import { configJson, type ModelConfig } from './model-config.ts';
@@ -63,6 +63,7 @@ export async function saveModel(
   const folder = folders.processor;
   await using weights = await openWholeWeights(folders);
   const merged = adaptWhole(weights.tensors, folder, config, await Promise.all(adapters.map(readAdapter)));
+  expectSavable(merged);
   const own = [...merged.tensors.values()]
     .filter(({ name }) => isPart(name, parts))
     .map((tensor) =>

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 
-import { type ConversionOptions, convertedWeights } from '@blip2/checkpoint';
+import { type ConversionOptions, convertedWeights, type WeightChanges } from '@blip2/checkpoint';
 import { commonFolder } from '@blip2/files';
 import { Blip2Error, defined, type PlannedWeight, type StoredTensor, type WeightStore } from '@blip2/interfaces';
+import { ADDED_BIAS, type RecordedWeight } from '@blip2/onnx';
 
 import type { PartWeights } from '../part-weights.ts';
 import type { PartPlans } from '../plan-part.ts';
@@ -15,8 +16,8 @@ export interface AdaptOptions {
   /** Start of the names of converted files. */
   readonly label: string;
   readonly conversion: ConversionOptions;
-  /** Whether a matrix is stored as `[in, out]`. */
-  isTransposed(name: string): boolean;
+  /** All weights that the graphs of the part use. */
+  readonly recorded: readonly RecordedWeight[];
 }
 
 /**
@@ -29,11 +30,13 @@ export interface AdaptOptions {
 export async function adaptPartWeights<W extends PartWeights>(
   weights: W,
   placed: PlacedAdapters,
-  { plans, label, conversion, isTransposed }: AdaptOptions,
+  { plans, label, conversion, recorded }: AdaptOptions,
 ): Promise<W> {
   const { store } = weights;
   for (const name of placed.replaced) await expectFiniteTensor(replacedTensor(store, placed, name));
-  const changes = weightChanges(placed, isTransposed);
+  const transposed = new Set(recorded.flatMap(({ name, transposed }) => (transposed ? [name] : [])));
+  const changes = weightChanges(placed, (name) => transposed.has(name));
+  expectUsed(changes, recorded);
   const base = withoutReplaced(store, placed);
   const merge = (plan: readonly PlannedWeight[]): Promise<WeightStore> =>
     convertedWeights(store, plan, label, conversion, { changes, base });
@@ -48,7 +51,8 @@ export async function adaptPartWeights<W extends PartWeights>(
   if (!plans.prefill) return { ...weights, saved, store: await mergeFloats(changes.keys()) };
 
   const convert = async (plan: readonly PlannedWeight[]): Promise<WeightStore> => {
-    const converted = await convertedWeights(base, plan, label, conversion);
+    const ofBase = plan.filter(({ name }) => base.tensors.has(name));
+    const converted = await convertedWeights(base, ofBase, label, conversion);
     const own = plan.filter(({ name }) => changes.has(name) || placed.replaced.has(name));
     return own.length === 0 ? converted : overlayStore(converted, await merge(own));
   };
@@ -63,6 +67,17 @@ export async function adaptPartWeights<W extends PartWeights>(
     original: await mergeFloats(embeddings),
     ...defined({ decodeStore: plans.decode && (await convert(plans.decode)) }),
   };
+}
+
+/** @throws Blip2Error `UNSUPPORTED_ARCHITECTURE` for a bias that an adapter adds to a layer that cannot have one. */
+function expectUsed(changes: WeightChanges, recorded: readonly RecordedWeight[]): void {
+  const used = new Set(recorded.map(({ name }) => name));
+  const unused = [...changes.keys()].find((name) => name.endsWith(ADDED_BIAS) && !used.has(name));
+  if (unused !== undefined)
+    throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'The adapter adds a bias to a layer that cannot have one', {
+      subject: unused,
+      fix: 'Train the adapter without lora_bias',
+    });
 }
 
 function replacedTensor(store: WeightStore, placed: PlacedAdapters, name: string): StoredTensor {
@@ -80,6 +95,7 @@ function withoutReplaced(store: WeightStore, { base, replaced }: PlacedAdapters)
   for (const name of replaced) {
     const tensor = base.tensors.get(name);
     if (tensor) tensors.set(name, tensor);
+    else tensors.delete(name);
   }
   return { ...store, tensors };
 }

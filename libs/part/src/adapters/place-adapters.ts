@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { LowRankChange, WeightChange } from '@blip2/checkpoint';
 import { commonFolder } from '@blip2/files';
 import { Blip2Error, type StoredTensor, type WeightStore } from '@blip2/interfaces';
+import { ADDED_BIAS } from '@blip2/onnx';
 
 import { type BaseModules, nameInBase, partOfName } from './base-names.ts';
 import type { AdaptedModule, Adapter } from './read-adapter.ts';
@@ -117,6 +118,10 @@ export function placeAdapters(part: AdaptedPart, adapters: readonly Adapter[]): 
       if (tied) map.set(name, { ...tied, name });
     }
   for (const [name, tensor] of copies) tensors.set(name, tensor);
+  for (const [name, adapted] of modules) {
+    const [added] = adapted.flatMap(({ bias }) => bias ?? []);
+    if (added && !baseTensors.has(biasOf(name))) tensors.set(addedBiasOf(name), { ...added, name: addedBiasOf(name) });
+  }
   for (const [name, tensor] of [...shared, ...copies]) expectSameShape(name, tensor, baseTensors.get(name));
   return {
     base: { ...store, tensors: baseTensors },
@@ -167,10 +172,12 @@ function tiesOf({ store, tied }: AdaptedPart, start: string): Ties {
   };
 }
 
+const biasOf = (weight: string): string => weight.replace(/weight$/, 'bias');
+const addedBiasOf = (weight: string): string => weight.replace(/weight$/, ADDED_BIAS);
+
 /**
  * The changes of the weights of a part. `isTransposed` tells the matrices that are stored as `[in, out]`.
- * @throws Blip2Error `SHAPE_MISMATCH` for an adapter of another base model; `MISSING_WEIGHT` for the bias of a layer
- * without one.
+ * @throws Blip2Error `SHAPE_MISMATCH` for an adapter of another base model.
  */
 export function weightChanges(
   { base, modules }: PlacedAdapters,
@@ -197,16 +204,11 @@ export function weightChanges(
       };
       add(name, change);
       if (!bias) continue;
-      const biasName = name.replace(/weight$/, 'bias');
-      const own = base.tensors.get(biasName);
-      if (!own)
-        throw new Blip2Error('MISSING_WEIGHT', `The base model has no bias for ${bias.name}`, {
-          where: stored.file,
-          subject: biasName,
-          fix: 'Train the adapter without lora_bias: a bias cannot be added to this layer',
-        });
-      expectSameShape(biasName, bias, own);
-      add(biasName, { kind: 'added', tensor: bias, scaling });
+      expectShape(bias, [transposed ? (stored.shape[1] ?? 0) : (stored.shape[0] ?? 0)], stored);
+      const own = base.tensors.has(biasOf(name)) ? biasOf(name) : addedBiasOf(name);
+      // The first one that is added to a layer without a bias is its bias already, unscaled.
+      const share = own === addedBiasOf(name) && !changes.has(own) ? 1 : 0;
+      add(own, { kind: 'added', tensor: bias, scaling: scaling - share });
     }
   return changes;
 }

@@ -82,6 +82,12 @@ export const adapterMutations: readonly AdapterMutation[] = [
   { name: 'biases ignored', case: 'qwen2-tied-head', mutate: (adapter) => edit(adapter, /\.bias$/, zero) },
   { name: 'head not adapted', case: 'qwen2-tied-head', mutate: (adapter) => edit(adapter, /lm_head\.lora_B/, zero) },
   { name: 'lora_bias ignored', case: 'opt-lora-bias', mutate: (adapter) => edit(adapter, /lora_B\.bias/, zero) },
+  { name: 'added bias ignored', case: 'mistral-added-bias', mutate: (adapter) => edit(adapter, /lora_B\.bias/, zero) },
+  {
+    name: 'added bias scaled twice',
+    case: 'mistral-added-bias',
+    mutate: (adapter) => edit(adapter, /lora_B\.bias/, (data) => data.map((value) => (value * 3) / Math.sqrt(2))),
+  },
   {
     name: 'lora_bias not scaled',
     case: 'opt-lora-bias',
