@@ -182,7 +182,7 @@ function pathOf<C, O extends object>(
   return typeof path === 'string' ? path : path(config, options);
 }
 
-/** Creates a part from opened weights: checked, extended, converted, merged with adapters. Disposes them if it fails. */
+/** Creates a part from opened weights: checked, extended, converted and merged. Disposes them if that fails. */
 async function createFrom<C, M, W extends PartWeights, O extends object>(
   definition: PartOfModelDefinition<C, object, W, O>,
   create: CreatePart<C, M, W, O>,

@@ -7,8 +7,11 @@ export {
   type PartSource,
   partSource,
 } from './adapters/part-source.ts';
-export { placeAdapters, type PlacedAdapters, type TiedEmbeddings, weightChanges } from './adapters/place-adapters.ts';
+export { placeAdapters } from './adapters/place-adapters.ts';
+export type { AdaptedPart, PlacedAdapters } from './adapters/placed-adapters.ts';
 export { type AdaptedModule, type Adapter, readAdapter, type ReplacedTensor } from './adapters/read-adapter.ts';
+export type { TiedEmbeddings } from './adapters/tied-names.ts';
+export { weightChanges } from './adapters/weight-changes.ts';
 export { definePart, definePartOfModel, type LoadPartOptions, type Part, type PartOfModel } from './define-part.ts';
 export {
   expectForwardOptions,
@@ -22,7 +25,14 @@ export {
 } from './known-options.ts';
 export type { PartContext, PartDefinition, PartOfModelDefinition } from './part-definition.ts';
 export { partFolder } from './part-folder.ts';
-export { openPartWeights, overlayPartWeights, type PartWeights, partWeights, pathStart } from './part-weights.ts';
+export {
+  openPartWeights,
+  overlayPartWeights,
+  type PartWeights,
+  partWeights,
+  pathStart,
+  type SavedWeights,
+} from './part-weights.ts';
 export { convertPartWeights, type PartPlans, plannedFiles, planPart, type WeightPlan } from './plan-part.ts';
 export {
   createRandomPartWeights,

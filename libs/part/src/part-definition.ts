@@ -3,7 +3,7 @@ import type { ToJsonOptions } from '@blip2/config';
 import type { RecordedWeight } from '@blip2/onnx';
 import type { LazySessions } from '@blip2/runtime';
 
-import type { TiedEmbeddings } from './adapters/place-adapters.ts';
+import type { TiedEmbeddings } from './adapters/tied-names.ts';
 import type { PartWeights } from './part-weights.ts';
 import type { WeightPlan } from './plan-part.ts';
 import type { InitializeTensor } from './random-weights.ts';

@@ -51,8 +51,8 @@ export async function savePartWeights(
 
 /**
  * Checks that merged weights can be saved as a model.
- * @throws Blip2Error `INVALID_STATE` if an adapter adds a bias to a layer without one (`lora_bias`): the architecture has
- * no place for it.
+ * @throws Blip2Error `INVALID_STATE` if an adapter adds a bias to a layer without one (`lora_bias`): the architecture
+ * has no place for it.
  */
 export function expectSavable({ tensors }: Pick<WeightStore, 'tensors'>): void {
   const added = [...tensors.keys()].find((name) => name.endsWith(`.${ADDED_BIAS}`));

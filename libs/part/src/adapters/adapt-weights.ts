@@ -8,7 +8,8 @@ import { ADDED_BIAS, type RecordedWeight } from '@blip2/onnx';
 import type { PartWeights } from '../part-weights.ts';
 import type { PartPlans } from '../plan-part.ts';
 import { expectFiniteTensor } from './finite-tensor.ts';
-import { type PlacedAdapters, weightChanges } from './place-adapters.ts';
+import type { PlacedAdapters } from './placed-adapters.ts';
+import { weightChanges } from './weight-changes.ts';
 
 /** How the weights of a part are merged with adapters. */
 export interface AdaptOptions {
@@ -22,8 +23,8 @@ export interface AdaptOptions {
 
 /**
  * Merges adapters into the weights of a part, which already have the replaced tensors. Only changed tensors are read:
- * they are written to a cached file of their own, and the others stay where they are, mapped in place or in the converted
- * file that the part has without adapters.
+ * they are written to a cached file of their own, and the others stay where they are, mapped in place or in the
+ * converted file that the part has without adapters.
  * @throws Blip2Error the codes of `placeAdapters` and `convertedWeights`; `INVALID_CHECKPOINT` for values of an adapter
  * that are not finite.
  */

@@ -71,8 +71,8 @@ export interface AdapterBase {
 }
 
 /**
- * The base model of the adapter in a folder. `isOwn` tells a folder of the caller from one that was downloaded. The path
- * in a file of somebody else is not followed: it could be any folder.
+ * The base model of the adapter in a folder. `isOwn` tells a folder of the caller from one that was downloaded. The
+ * path in a file of somebody else is not followed: it could be any folder.
  * @throws Blip2Error `MISSING_FILE` if the adapter names no base or a folder that does not exist; `UNSAFE_PATH` for the
  * path in a downloaded adapter; the codes of `readAdapterConfig`.
  */
