@@ -28,8 +28,8 @@ export interface LoadOptions extends ResolveOptions, QueueOptions, Pick<Conversi
   readonly dtype?: PrecisionChoice | Readonly<Partial<Record<PartWithPrecision, PrecisionChoice>>>;
   /**
    * LoRA adapters of PEFT that are merged into the weights: a folder or a Hub id, a list of them that apply together,
-   * or an object of them by name, of which the first applies until `setAdapters`. Default: none, or that of a source which
-   * holds only an adapter.
+   * or an object of them by name, of which the first applies until `setAdapters`. Default: none, or that of a source
+   * that holds only an adapter.
    */
   readonly adapters?: ModelAdapters;
   /** Execution provider. Default: `cpu`. */
