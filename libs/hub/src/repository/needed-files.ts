@@ -8,9 +8,10 @@ import { indexEntry } from './shard-files.ts';
 export type DownloadScope = 'model' | 'processor';
 
 const CONFIG_FILE = 'config.json';
-/** Files of a PEFT adapter, in a repository without a model. */
-const ADAPTER_CONFIG = 'adapter_config.json';
-const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
+/** Configuration of a PEFT adapter, in a repository without a model. */
+export const ADAPTER_CONFIG = 'adapter_config.json';
+/** Weights of a PEFT adapter. */
+export const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
 /**
  * Files of processor and tokenizers, including those that only Python reads. Fixed paths, so none leaves the folder.
  */
