@@ -15,7 +15,7 @@ test('a repository with an adapter only: its configuration and its weights', () 
   ]);
 });
 
-test('a model with an adapter beside it: the weights of the model', () => {
+test('a model and an adapter: the weights of the model', () => {
   const files = needed('adapter_config.json', 'adapter_model.safetensors', 'config.json', 'model.safetensors');
   expect(files).toContain('model.safetensors');
   expect(files).not.toContain('adapter_model.safetensors');
