@@ -37,6 +37,8 @@ const MODELS: Readonly<Record<string, string>> = {
   'blip2-flan-t5-xl': 'apps/cli/models/blip2-t5-shapes',
   'blip2-itm-vit-g': 'apps/cli/models/blip2-itm-shapes',
   'clip-vit-large-patch14': 'tools/parity/cases/clip/checkpoint',
+  'blip2-base': 'tools/parity/cases/opt/checkpoint',
+  'my-lora': 'tools/parity/cases/values/adapters/opt-blip2/adapter-1',
   'instructblip-vicuna-7b': 'tools/parity/cases/instructblip-llama/checkpoint',
 };
 

@@ -35,6 +35,8 @@ const PLACEHOLDERS: Readonly<Record<string, string>> = {
   'training/a.jpg': 'examples/photo-size.jpg',
   'training/more/b.jpg': 'examples/tall.jpg',
   'blip2-opt-2.7b': 'apps/cli/models/blip2-opt-shapes',
+  'blip2-base': 'tools/parity/cases/opt/checkpoint',
+  'my-lora': 'tools/parity/cases/values/adapters/opt-blip2/adapter-1',
 };
 /** Standard input of every command. */
 const TYPED = 'what shape is on the left?\nwhat color is it?\n';

@@ -1,3 +1,5 @@
+export type { CheckpointAdapters } from './adapters/checkpoint-adapters.ts';
+export type { AdapterSelection, ModelAdapters } from './adapters/named-adapters.ts';
 export { expectUsableImages, expectUsablePrompts, expectUsableWeights } from './checkpoint/expect-usable.ts';
 export type { ConfigReader, ModelConfig } from './checkpoint/model-config.ts';
 export { type ModelFolders, type ModelSources, readSourcesConfig, resolveSources } from './checkpoint/model-sources.ts';
@@ -156,3 +158,4 @@ export type {
   ZeroShotOptions,
 } from './transformers-js/zero-shot-image-classification.ts';
 export type { CheckpointLanguageModel } from '@blip2/language';
+export { type AdapterBase, adapterBase, isAdapterOnly, type PartSource, partSource } from '@blip2/part';

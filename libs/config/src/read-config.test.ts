@@ -30,13 +30,13 @@ describe('readConfig', () => {
     await expect(readConfig(folder)).rejects.toMatchObject({ code: 'INVALID_CONFIG' });
   });
 
-  test('names the base model of an adapter, and how to merge it', async () => {
+  test('names the base model of an adapter, and how to load it', async () => {
     const adapter = join(folder, 'adapter');
     await mkdir(adapter);
     await writeFile(join(adapter, 'adapter_config.json'), '{"peft_type":"LORA","base_model_name_or_path":"a/b"}');
     const expected = {
       code: 'MISSING_FILE',
-      message: expect.stringMatching(/contains an adapter.*LORA of a\/b.*merge_and_unload/),
+      message: expect.stringMatching(/contains an adapter.*LORA of a\/b.*in adapters/),
       details: { subject: 'a/b' },
     };
     await expect(readConfig(adapter)).rejects.toMatchObject(expected);

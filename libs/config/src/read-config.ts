@@ -46,9 +46,7 @@ function adapterError(folder: string, adapter: JsonObject = {}): Blip2Error {
     subject: model,
     expected: 'a whole model',
     got: `${typeof type === 'string' ? type.slice(0, MAX_NAME_LENGTH) : 'an adapter'} of ${model}`,
-    fix:
-      `Merge it into ${model} once in Python: PeftModel.from_pretrained(model, adapter).merge_and_unload() ` +
-      'and save_pretrained(folder), then save the processor there too',
+    fix: `Pass ${model} as the source, and this folder in adapters`,
   });
 }
 

@@ -18,4 +18,6 @@ export interface LanguageFamily<C extends TextConfig = TextConfig> {
   readonly tokenEmbeddings: readonly string[];
   /** Whether the token embedding replaces an absent head even if the configuration does not tie them. Default false. */
   readonly embeddingReplacesHead?: boolean;
+  /** Whether several modules share the token embedding, so that adapters cannot change it for one. Default false. */
+  readonly hasSharedEmbeddings?: boolean;
 }

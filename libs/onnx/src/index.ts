@@ -32,7 +32,7 @@ export {
 } from './nn/encoder-block.ts';
 export { feedForward, type FeedForwardLayout, type FeedForwardOptions } from './nn/feed-forward.ts';
 export { layerNorm, type LayerNormOptions } from './nn/layer-norm.ts';
-export { linear, type LinearOptions } from './nn/linear.ts';
+export { ADDED_BIAS, linear, type LinearOptions } from './nn/linear.ts';
 export { MASKED } from './nn/masked.ts';
 export { rmsNorm, type RmsNormOptions } from './nn/rms-norm.ts';
 export { rotaryEmbedding, type RotaryHeads, type Rotations } from './nn/rotary-embedding.ts';

@@ -13,7 +13,7 @@ import { withFiniteOutputs } from './finite-outputs.ts';
 import { expectPartOptions, LOAD_PART_OPTIONS, PART_OPTIONS, RANDOM_OPTIONS, SAVE_OPTIONS } from './known-options.ts';
 import type { PartContext, PartDefinition, PartOfModelDefinition } from './part-definition.ts';
 import { openPartWeights, type PartWeights } from './part-weights.ts';
-import { convertPartWeights, type PartPlans, planPart, transposedMatrices } from './plan-part.ts';
+import { convertPartWeights, type PartPlans, planPart, recordedWeights } from './plan-part.ts';
 import { createRandomPartWeights, type InitializeTensor, type RandomWeightsOptions } from './random-weights.ts';
 import { savePartWeights } from './save-part.ts';
 import type { DisposablePart, StandalonePart } from './standalone-part.ts';
@@ -216,7 +216,7 @@ function pathOf<C, O extends object>(
   return typeof path === 'string' ? path : path(config, options);
 }
 
-/** Creates a part from opened weights: checked, extended, converted, merged with adapters. Disposes them if it fails. */
+/** Creates a part from opened weights: checked, extended, converted and merged. Disposes them if that fails. */
 async function createFrom<C, M, W extends PartWeights, O extends object>(
   definition: PartOfModelDefinition<C, object, W, O>,
   create: CreatePart<C, M, W, O>,
@@ -226,20 +226,21 @@ async function createFrom<C, M, W extends PartWeights, O extends object>(
   conversion: ConversionOptions,
   adapters: readonly Adapter[] = [],
 ): Promise<M> {
-  const { extend, plan, label, tied } = definition;
+  const { extend, plan, label, tied, siblings, fixed } = definition;
   try {
     const path = pathOf(definition, config, options);
     const { store, prefix } = opened;
     const placed =
-      adapters.length > 0 ? placeAdapters({ label, store, prefix, path, ...defined({ tied }) }, adapters) : undefined;
+      adapters.length > 0
+        ? placeAdapters({ label, store, prefix, path, ...defined({ tied, siblings, fixed }) }, adapters)
+        : undefined;
     const replaced = placed ? { ...opened, store: placed.store } : opened;
     // Without `extend`, `W` is `PartWeights` itself.
     const weights = extend ? await extend(replaced, config, options) : (replaced as W);
     const plans = plan ? planPart(plan, config, weights, options.dtype, options) : UNCONVERTED;
     if (!placed) return create(config, await convertPartWeights(weights, plans, path, conversion), options);
-    const transposed = plan ? transposedMatrices(plan, config, weights, options) : new Set();
-    const isTransposed = (name: string): boolean => transposed.has(name);
-    const adapted = await adaptPartWeights(weights, placed, { plans, label: path, conversion, isTransposed });
+    const recorded = plan ? recordedWeights(plan, config, weights, options) : [];
+    const adapted = await adaptPartWeights(weights, placed, { plans, label: path, conversion, recorded });
     return create(config, adapted, options);
   } catch (error) {
     await opened[Symbol.asyncDispose]();

@@ -1,7 +1,17 @@
 export { ADAPTER_CONFIG_FILE, type AdapterConfig, readAdapterConfig } from './adapters/adapter-config.ts';
-export { type AdapterOptions, isAdapterOnly, type PartSource, partSource } from './adapters/part-source.ts';
-export type { TiedEmbeddings } from './adapters/place-adapters.ts';
+export {
+  type AdapterBase,
+  adapterBase,
+  type AdapterOptions,
+  isAdapterOnly,
+  type PartSource,
+  partSource,
+} from './adapters/part-source.ts';
+export { placeAdapters } from './adapters/place-adapters.ts';
+export type { AdaptedPart, PlacedAdapters } from './adapters/placed-adapters.ts';
 export { type AdaptedModule, type Adapter, readAdapter, type ReplacedTensor } from './adapters/read-adapter.ts';
+export type { TiedEmbeddings } from './adapters/tied-names.ts';
+export { weightChanges } from './adapters/weight-changes.ts';
 export {
   definePart,
   definePartOfModel,
@@ -27,7 +37,14 @@ export { integerSetting, objectSetting, positiveOption } from './onnx-file/setti
 export { DATA_SUFFIX, writeGraph, type WriteGraphOptions, type WrittenGraph } from './onnx-file/write-graph.ts';
 export type { PartContext, PartDefinition, PartOfModelDefinition } from './part-definition.ts';
 export { partFolder } from './part-folder.ts';
-export { openPartWeights, overlayPartWeights, type PartWeights, partWeights, pathStart } from './part-weights.ts';
+export {
+  openPartWeights,
+  overlayPartWeights,
+  type PartWeights,
+  partWeights,
+  pathStart,
+  type SavedWeights,
+} from './part-weights.ts';
 export { convertPartWeights, type PartPlans, plannedFiles, planPart, type WeightPlan } from './plan-part.ts';
 export {
   createRandomPartWeights,
@@ -35,6 +52,6 @@ export {
   type RandomWeightsOptions,
   transformerInitializer,
 } from './random-weights.ts';
-export { type SavePartOptions, savePartWeights, torchDtype } from './save-part.ts';
+export { expectSavable, type SavePartOptions, savePartWeights, torchDtype } from './save-part.ts';
 export { sessionKey } from './session-key.ts';
 export type { DisposablePart, ExportedGraph, StandalonePart } from './standalone-part.ts';

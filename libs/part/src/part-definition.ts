@@ -3,7 +3,7 @@ import type { ToJsonOptions } from '@blip2/config';
 import type { RecordedWeight } from '@blip2/onnx';
 import type { LazySessions } from '@blip2/runtime';
 
-import type { TiedEmbeddings } from './adapters/place-adapters.ts';
+import type { TiedEmbeddings } from './adapters/tied-names.ts';
 import type { PartWeights } from './part-weights.ts';
 import type { WeightPlan } from './plan-part.ts';
 import type { InitializeTensor } from './random-weights.ts';
@@ -38,6 +38,10 @@ export interface PartOfModelDefinition<C, Own extends object, W extends PartWeig
   readonly tied?: TiedEmbeddings;
   /** The graphs of the part as files for other runtimes. Default: the part cannot be exported. */
   readonly exportGraphs?: (context: PartContext<C, W, O>) => readonly ExportedGraph[];
+  /** Names of tensors and modules that belong to the part, although they are not below its path. */
+  readonly siblings?: readonly string[];
+  /** Modules with weights that adapters cannot change, only replace. */
+  readonly fixed?: RegExp;
   /** Creates the part, without the members that `definePart` adds. Nothing is loaded before its first use. */
   readonly create: (context: PartContext<C, W, O>) => Own;
 }

@@ -3,6 +3,7 @@ import type { PlannedWeight, PrecisionChoice } from '@blip2/interfaces';
 import {
   partPrecisions,
   planWeights,
+  type RecordedWeight,
   recordWeights,
   type SensitiveLayers,
   sensitivePrecision,
@@ -48,18 +49,17 @@ export function planPart<C, O extends object>(
   };
 }
 
-/** Names of the matrices that a part stores as `[in, out]`. */
-export function transposedMatrices<C, O extends object>(
+/** The weights that the graphs of a part use. */
+export function recordedWeights<C, O extends object>(
   { graphs }: WeightPlan<C, O>,
   config: C,
   { store, prefix }: Pick<PartWeights, 'store' | 'prefix'>,
   options: Partial<O> = {},
-): ReadonlySet<string> {
-  const recorded = recordWeights(
+): RecordedWeight[] {
+  return recordWeights(
     (finder) => graphs(config, finder, prefix, options),
     (name) => store.tensors.has(name),
   );
-  return new Set(recorded.flatMap(({ name, transposed }) => (transposed ? [name] : [])));
 }
 
 /** The plans of a part as a list, one per file of converted weights. */

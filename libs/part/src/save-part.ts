@@ -1,5 +1,6 @@
 import { mergedTensorSource, saveCheckpoint, type SaveOptions, type TensorSource } from '@blip2/checkpoint';
-import type { StoredType } from '@blip2/interfaces';
+import { Blip2Error, type StoredType, type WeightStore } from '@blip2/interfaces';
+import { ADDED_BIAS } from '@blip2/onnx';
 
 import { type PartWeights, pathStart } from './part-weights.ts';
 
@@ -24,7 +25,7 @@ export interface SavePartOptions extends SaveOptions {
 /**
  * Writes the weights of one part to a checkpoint of its own, with `others` in addition unless a tensor of that name
  * exists. Adapters are merged. Streams. Returns the type of the weights, as `torch_dtype` names it.
- * @throws Blip2Error the codes of `saveCheckpoint`.
+ * @throws Blip2Error the codes of `saveCheckpoint` and `expectSavable`.
  */
 export async function savePartWeights(
   folder: string,
@@ -32,6 +33,7 @@ export async function savePartWeights(
   { path = '', ...options }: SavePartOptions = {},
   others: readonly TensorSource[] = [],
 ): Promise<string> {
+  expectSavable(saved.store);
   const start = pathStart(prefix);
   const own = [...saved.store.tensors.values()]
     .filter(({ name }) => name.startsWith(start))
@@ -45,4 +47,18 @@ export async function savePartWeights(
   const names = new Set(own.map(({ name }) => name));
   await saveCheckpoint(folder, [...own, ...others.filter(({ name }) => !names.has(name))], options);
   return options.dtype ?? torchDtype(own);
+}
+
+/**
+ * Checks that merged weights can be saved as a model.
+ * @throws Blip2Error `INVALID_STATE` if an adapter adds a bias to a layer without one (`lora_bias`): the architecture
+ * has no place for it.
+ */
+export function expectSavable({ tensors }: Pick<WeightStore, 'tensors'>): void {
+  const added = [...tensors.keys()].find((name) => name.endsWith(`.${ADDED_BIAS}`));
+  if (added !== undefined)
+    throw new Blip2Error('INVALID_STATE', 'A model with this adapter cannot be saved: it adds a bias to a layer', {
+      subject: added,
+      fix: 'Load the base model with the adapter instead',
+    });
 }

@@ -52,6 +52,7 @@ export interface RandomQFormerOptions extends RandomWeightsOptions, PartOptions,
 export const Blip2QFormerModel: Part<Blip2QFormerConfig, Blip2QFormerModel, QFormerWeights, QueryOptions> = definePart({
   label: 'Q-Former',
   path: 'qformer',
+  siblings: ['query_tokens'],
   ownOptions: ['numQueryTokens'],
   architectures: { blip_2_qformer: 'Blip2QFormerModel', instructblip_qformer: 'InstructBlipQFormerModel' },
   config: Blip2QFormerConfig,

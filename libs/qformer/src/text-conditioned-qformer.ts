@@ -101,6 +101,8 @@ export const TextConditionedQFormer: PartOfModel<
   path: (config, options: LayoutOptions) => layoutOf(config, options).qformer,
   ownOptions: ['layout'],
   config: Blip2QFormerConfig,
+  siblings: ['query_tokens', 'embeddings'],
+  fixed: /(?:^|\.)embeddings\./,
   plan: {
     graphs: (config, weights, prefix, options: LayoutOptions) =>
       buildWholeQFormer(config, weights, prefix, { norm: layoutOf(config, options).norm, text: true }),

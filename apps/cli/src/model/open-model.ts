@@ -45,7 +45,7 @@ export async function openModel<Model extends AsyncDisposable>(
   { hosts: started, repeated = false }: Ahead = {},
 ): Promise<Model> {
   const hosts = started ?? (await startHosts(kind, options, environment));
-  const { dtype, device, threads, module } = options;
+  const { adapter: adapters, dtype, device, threads, module } = options;
   const source = sourceOf(options, kind);
   if (options.quiet !== true && (await usesDemo(source, kind.demoFolder))) environment.stderr.write(DEMO_MODEL_NOTICE);
   const revision = await revisionOf(source, options.revision);
@@ -54,7 +54,7 @@ export async function openModel<Model extends AsyncDisposable>(
     progress: options.progress !== false,
   });
   const loading = kind.loadFrom(environment)(source, {
-    ...defined({ dtype, device, threads, module, hosts }),
+    ...defined({ adapters, dtype, device, threads, module, hosts }),
     ...(repeated && { repeated }),
     ...revision,
     localFilesOnly: options.offline === true,

@@ -28,6 +28,8 @@ export interface OutputOptions extends ReportOptions {
 
 /** Options of commands that run a model. */
 export interface ModelOptions extends SourceOptions {
+  /** LoRA adapters that apply together. */
+  readonly adapter?: readonly string[];
   readonly dtype?: string;
   readonly device?: string;
   readonly threads?: number;
@@ -110,6 +112,13 @@ export function threadsOption(): Option {
   );
 }
 
+export function adapterOption(): Option {
+  return new Option(
+    '--adapter <folder>',
+    'LoRA adapter of PEFT to merge into the weights: a folder or a hub id; may be repeated, and then all apply',
+  ).argParser(repeated);
+}
+
 export function offlineOption(): Option {
   return new Option('--offline', 'Never use the network to load a model');
 }
@@ -147,6 +156,7 @@ export function addModelOptions(command: Command): Command {
     ).helpGroup(group),
   );
   return addSourceOptions(command)
+    .addOption(adapterOption().helpGroup(group))
     .addOption(
       new Option(
         '--dtype <precision>',

@@ -1,9 +1,15 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { defined } from '@blip2/interfaces';
+
 import type { Environment } from '../environment.ts';
 import { resolveModelSource } from '../hub/resolve-model.ts';
 import type { ModelKind } from '../model/model-kinds.ts';
 import { sourceOf, sourcesIn } from '../model/model-source.ts';
 import { moduleRecord } from '../module/import-module.ts';
 import type { ImageOptions } from '../options/common-options.ts';
+import { contentKey } from '../output/content-key.ts';
 import { isFolder, isResumable } from '../output/output-path.ts';
 import type { ResumeOptions } from '../output/output-request.ts';
 import { describeRun, type RecordedModel, type RunRecord } from '../output/run-record.ts';
@@ -44,8 +50,15 @@ export async function resumeOptionsOf(
   keyOf: ResumeOptions['keyOf'],
   signal: AbortSignal,
 ): Promise<ResumeOptions> {
-  const { dtype, device, revision, module, restart = false } = options;
-  const recordedOptions = { ...taskOptions, dtype, device, revision, ...(await moduleRecord(module)) };
+  const { adapter, dtype, device, revision, module, restart = false } = options;
+  const recordedOptions = {
+    ...taskOptions,
+    ...defined({ adapters: adapter && (await adapterRecords(adapter)) }),
+    dtype,
+    device,
+    revision,
+    ...(await moduleRecord(module)),
+  };
   let record: Promise<RunRecord> | undefined;
   const described = (): Promise<RunRecord> => (record ??= describeRun(command, model, recordedOptions));
   // Read before the model is loaded, so that files that change later are not recorded.
@@ -56,4 +69,15 @@ export async function resumeOptionsOf(
     keyOf,
     signal,
   };
+}
+
+const ADAPTER_FILES = ['adapter_config.json', 'adapter_model.safetensors'] as const;
+
+/** Adapters with the contents of their files, as a later run of the same name may have others. */
+async function adapterRecords(adapters: readonly string[]): Promise<readonly string[]> {
+  const records = adapters.map(async (adapter) => {
+    const files = ADAPTER_FILES.map((name) => join(adapter, name)).filter((file) => existsSync(file));
+    return [adapter, ...(await Promise.all(files.map(contentKey)))].join(' ');
+  });
+  return Promise.all(records);
 }

@@ -47,8 +47,8 @@ export interface ModelFolders extends Required<ModelSources> {
  * `INTEGRITY_FAILED`.
  */
 export async function resolveSources(source: string | ModelSources, options: ResolveOptions): Promise<ModelFolders> {
-  if (typeof source === 'string') return sameFolder(await partFolder(source, options));
   expectSources(source);
+  if (typeof source === 'string') return sameFolder(await partFolder(source, options));
   const qformer = await partFolder(source.qformer, options);
   const resolved = async (part: string | undefined): Promise<string> =>
     part === undefined ? qformer : partFolder(part, options);

@@ -1,8 +1,9 @@
-import { saveCheckpoint, type SaveOptions, storedTensorSource } from '@blip2/checkpoint';
+import { mergedTensorSource, saveCheckpoint, type SaveOptions } from '@blip2/checkpoint';
 import { writeConfig } from '@blip2/config';
 import { expectKnownOptions } from '@blip2/interfaces';
-import { SAVE_OPTIONS, torchDtype } from '@blip2/part';
+import { expectSavable, readAdapter, SAVE_OPTIONS, torchDtype } from '@blip2/part';
 
+import { adaptWhole } from '../adapters/whole-adapters.ts';
 import { copyCompanions } from './companion-files.ts';
 import { configJson, type ModelConfig } from './model-config.ts';
 import { type ModelFolders, sameFolder } from './model-sources.ts';
@@ -24,7 +25,7 @@ export interface ModelContent {
 
 /**
  * Copies a model into the Hugging Face layout, from any parameter names and any number of folders, optionally with
- * another stored type or other shards. The weights are streamed.
+ * another stored type or other shards. The weights are streamed, merged with the adapters in the folders `adapters`.
  * @throws Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED`.
  */
 export async function saveModel(
@@ -32,17 +33,23 @@ export async function saveModel(
   config: ModelConfig,
   target: string,
   options: SaveModelOptions = {},
-  { architecture, parts }: ModelContent = {},
+  { architecture, parts, adapters = [] }: ModelContent & { readonly adapters?: readonly string[] } = {},
 ): Promise<void> {
   expectKnownOptions('savePretrained', options, SAVE_OPTIONS);
   const folders = typeof source === 'string' ? sameFolder(source) : source;
   await using weights = await openWholeWeights(folders);
-  const own = [...weights.tensors.values()].filter(({ name }) => isPart(name, parts));
-  await saveCheckpoint(
-    target,
-    own.map((tensor) => storedTensorSource(tensor)),
-    options,
-  );
+  const merged = adaptWhole(weights.tensors, folders.qformer, config, await Promise.all(adapters.map(readAdapter)));
+  expectSavable(merged);
+  const own = [...merged.tensors.values()]
+    .filter(({ name }) => isPart(name, parts))
+    .map((tensor) =>
+      mergedTensorSource(tensor, {
+        name: tensor.name,
+        dtype: merged.base.get(tensor.name)?.dtype ?? tensor.dtype,
+        changes: merged.changes.get(tensor.name) ?? [],
+      }),
+    );
+  await saveCheckpoint(target, own, options);
   await writeConfig(target, configJson(config, options.dtype ?? torchDtype(own), architecture));
   await copyCompanions(folders, target);
 }

@@ -44,6 +44,11 @@ export interface CallQueue {
    */
   run<T>(call: QueuedCall, work: (enter: QueueTurn['enter']) => Promise<T>): Promise<T>;
   /**
+   * Runs work that no call may overlap, after those in progress. Calls that are paused do not count.
+   * @throws Blip2Error `QUEUE_FULL`; the errors of the work.
+   */
+  exclusively<T>(work: () => Promise<T>): Promise<T>;
+  /**
    * Queues every call of a function that uses the model from its start. A `signal` among its options aborts it.
    * @param expectArguments Checks the arguments before the call is admitted.
    */
@@ -102,10 +107,28 @@ export function createCallQueue({ maxWaiting = DEFAULT_MAX_WAITING }: QueueOptio
     const turn = admit(call);
     return unlessAborted(work(turn.enter).finally(turn.leave), call.signal);
   };
+  let exclusive: Promise<unknown> = Promise.resolve();
+  const exclusively = async <T>(work: () => Promise<T>): Promise<T> => {
+    const turns = [calls, lists].flatMap((lane) =>
+      Array.from({ length: lane.places }, () => admit({ isList: lane === lists })),
+    );
+    try {
+      for (const turn of turns) await turn.enter();
+      return await work();
+    } finally {
+      for (const turn of turns) turn.leave();
+    }
+  };
   return {
     admit,
     run,
     whenIdle: idle.whenIdle,
+    exclusively: (work) => {
+      // One after another: two at the same time would wait for each other's places.
+      const result = exclusive.then(() => exclusively(work));
+      exclusive = result.catch(() => undefined);
+      return result;
+    },
     wrap:
       (work, expectArguments) =>
       async (...args) => {

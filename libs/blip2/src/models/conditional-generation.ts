@@ -5,6 +5,7 @@ import { expectForwardOptions } from '@blip2/part';
 import type { LanguageProjection, QFormerForwardOptions, QFormerOutput, QueryTokens } from '@blip2/qformer';
 import type { CheckpointVisionEncoder, OptionallyPooledOutput } from '@blip2/vision';
 
+import type { AdapterSelection } from '../adapters/named-adapters.ts';
 import type { ModelConfig } from '../checkpoint/model-config.ts';
 import { modelTensors } from '../checkpoint/model-tensors.ts';
 import { saveModel, type SaveModelOptions } from '../checkpoint/save-model.ts';
@@ -84,10 +85,15 @@ export interface ConditionalGeneration<Config, QFormer, Pipeline, Inputs extends
     options?: Pick<ForwardOptions, 'interpolatePosEncoding'>,
   ): Promise<number>;
   /**
-   * Writes configuration, tokenizers and weights in the Hugging Face layout, for HF to load.
+   * Writes configuration, tokenizers and weights in the Hugging Face layout, for HF to load. Adapters are merged.
    * @throws Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED`.
    */
   savePretrained(folder: string, options?: SaveModelOptions): Promise<void>;
+  /**
+   * Applies other adapters; see `CheckpointParts.setAdapters`.
+   * @throws Blip2Error `INVALID_ARGUMENT` for names that the model was not loaded with; `DISPOSED`; `MODEL_CHANGED`.
+   */
+  setAdapters(names: AdapterSelection): Promise<void>;
   /** Disposes of all parts; later calls fail with `DISPOSED`. */
   dispose(): Promise<void>;
 }
@@ -128,6 +134,7 @@ export interface GenerationParts<C extends ModelConfig, QFormer> {
   readonly qformer: QFormer;
   readonly projection: LanguageProjection;
   readonly language: CheckpointLanguageModel;
+  setAdapters(selection: AdapterSelection): Promise<void>;
   savePretrained(folder: string, options?: SaveModelOptions): Promise<void>;
   dispose(): Promise<void>;
 }
@@ -153,7 +160,9 @@ export async function assembleConditionalGeneration<
       qformer: await family.loadQFormer(parts),
       projection: await parts.projection(),
       language: await parts.language(),
-      savePretrained: (target, options) => saveModel(folders, config, target, options),
+      setAdapters: parts.setAdapters,
+      savePretrained: (target, options) =>
+        saveModel(folders, config, target, options, { adapters: parts.adapters?.allFolders() ?? [] }),
       dispose: async () => parts[Symbol.asyncDispose](),
     },
     family,
@@ -228,6 +237,7 @@ export function connectConditionalGeneration<
       expectImageInputs('scoreSequences', inputs, family.inputNames);
       expectEncodeOptions('scoreSequences', options);
     }),
+    setAdapters: parts.setAdapters,
     savePretrained: (target, options) => parts.savePretrained(target, options),
     dispose,
     [Symbol.asyncDispose]: dispose,

@@ -11,6 +11,7 @@ import type { ProcessorSources } from '@blip2/processor';
 import type { Blip2QFormerModel, LanguageProjection, TextConditionedQFormer } from '@blip2/qformer';
 import type { CheckpointVisionEncoder } from '@blip2/vision';
 
+import { noAdapters } from '../adapters/named-adapters.ts';
 import type { ModelConfig } from '../checkpoint/model-config.ts';
 import { saveParts } from '../checkpoint/save-parts.ts';
 import { createCallQueue, type QueueOptions } from '../lifetime/call-queue.ts';
@@ -130,6 +131,7 @@ function wholeModel<C extends ModelConfig, QFormer extends WholeModelParts<unkno
     qformer,
     projection,
     language,
+    setAdapters: noAdapters,
     savePretrained: (target, options) => saveParts(parts, config, target, options, sources),
     dispose: async () => owned[Symbol.asyncDispose](),
   };

@@ -12,20 +12,19 @@ import type {
 import { effectiveIsolation, expectDevice, type Isolation, type PartHost, type PartSpec } from '@blip2/runtime';
 import type { CheckpointVisionEncoder, LoadVisionOptions } from '@blip2/vision';
 
+import { type CheckpointAdapters, openCheckpointAdapters } from '../adapters/checkpoint-adapters.ts';
+import type { AdapterSelection } from '../adapters/named-adapters.ts';
+import { createPartSwitches } from '../adapters/part-switches.ts';
+import { type ResolvedModel, resolveModel } from '../adapters/resolved-model.ts';
 import type { ConfigReader, ModelConfig } from '../checkpoint/model-config.ts';
-import {
-  type ModelFolders,
-  type ModelSources,
-  readSourcesConfig,
-  resolveSources,
-} from '../checkpoint/model-sources.ts';
+import { type ModelFolders, type ModelSources, readSourcesConfig } from '../checkpoint/model-sources.ts';
 import { type CallQueue, createCallQueue } from '../lifetime/call-queue.ts';
 import { lazyPromise } from '../lifetime/lazy-promise.ts';
 import { unlessAborted } from '../lifetime/unless-aborted.ts';
 import { type LoadOptions, partOptions } from './load-options.ts';
 import { createModelHosts, languageLoader, visionLoaders } from './model-hosts.ts';
 import { modelThreads } from './model-threads.ts';
-import { type LoaderName, partLoaders, PRECISION_OF } from './part-loaders.ts';
+import { type LoaderName, partLoaders, PATHS_OF, PRECISION_OF } from './part-loaders.ts';
 
 /**
  * The parts of one checkpoint. Each is created on first request; `MISSING_WEIGHT` is thrown when a part is first used.
@@ -46,6 +45,14 @@ export interface CheckpointParts<C extends ModelConfig = Blip2Config> extends As
   requireUnchanged(): Promise<void>;
   /** The calls of the model. */
   readonly queue: CallQueue;
+  /** The adapters that the checkpoint was opened with; undefined without any. */
+  readonly adapters: CheckpointAdapters | undefined;
+  /**
+   * Applies other adapters, by the names under which they were loaded; null for none. Waits for calls in progress. Only
+   * parts whose adapters change are loaded again. Images that were encoded before keep their features.
+   * @throws Blip2Error `INVALID_ARGUMENT` for other names; `DISPOSED`; `MODEL_CHANGED`.
+   */
+  setAdapters(names: AdapterSelection): Promise<void>;
   /** Starts the worker of the language model, if any, while other parts are created. */
   startLanguage(): void;
   /**
@@ -93,9 +100,9 @@ export async function openModelParts<C extends ModelConfig>(
   options: LoadOptions = {},
 ): Promise<CheckpointParts<C>> {
   await expectOptions(options);
-  const folders = await resolveSources(source, options);
-  const version = await readModelVersion(Object.values(folders));
-  return openFolders(folders, await readSourcesConfig(format, folders), version, options);
+  const { folders, adapters } = await resolveModel(source, options);
+  const version = await readModelVersion([...Object.values(folders), ...adapters.folders.values()]);
+  return openFolders({ folders, adapters }, await readSourcesConfig(format, folders), version, options);
 }
 
 /**
@@ -115,12 +122,13 @@ export function isolationOf({ hosts, isolate = 'inline', createSession }: LoadOp
 }
 
 async function openFolders<C extends ModelConfig>(
-  folders: ModelFolders,
+  { folders, adapters: named }: ResolvedModel,
   config: C,
   version: ModelVersion,
   options: LoadOptions,
 ): Promise<CheckpointParts<C>> {
   const folder = folders.qformer;
+  const adapters = await openCheckpointAdapters(named, folders, config);
   const isolate = isolationOf(options);
   const hosts = options.hosts ?? (isolate === 'inline' ? undefined : createModelHosts(isolate));
   const threads = await unlessAborted(modelThreads(folders, options, hosts), options.signal).catch((error: unknown) => {
@@ -131,6 +139,8 @@ async function openFolders<C extends ModelConfig>(
   const optionsOf = partOptions({ ...options, ...defined({ threads }) });
   hosts?.startVision();
   const created: AsyncDisposable[] = [];
+  const switches = createPartSwitches(adapters);
+  const queue = createCallQueue(options);
   let disposed = false;
   const expectOpen = (): void => {
     if (disposed)
@@ -146,12 +156,14 @@ async function openFolders<C extends ModelConfig>(
   ): (() => ReturnType<(typeof partLoaders)[Name]>) =>
     lazyPromise(async () => {
       expectOpen();
-      const forPart = { ...optionsOf(PRECISION_OF[name]), ...more };
       const host = name === 'loadLanguageModel' ? hosts?.language : hosts?.vision;
       const expectUnchanged = (): Promise<void> => version.requireUnchanged('weights');
-      const part = host
-        ? await createInHost(host, name, { args: [from, forPart], expectUnchanged })
-        : await partLoaders[name](from, forPart);
+      const part = await switches.add(PATHS_OF[name], async (merged): Promise<AsyncDisposable> => {
+        const forPart = { ...optionsOf(PRECISION_OF[name]), ...more, ...defined({ adapters: merged }) };
+        return host
+          ? createInHost(host, name, { args: [from, forPart], expectUnchanged })
+          : partLoaders[name](from, forPart);
+      });
       created.push(part);
       // The configuration was read earlier, and other parts may have been.
       await expectUnchanged();
@@ -162,7 +174,12 @@ async function openFolders<C extends ModelConfig>(
     folders,
     config,
     requireUnchanged: () => version.requireUnchanged('all'),
-    queue: createCallQueue(options),
+    queue,
+    adapters,
+    async setAdapters(names) {
+      expectOpen();
+      await queue.exclusively(() => switches.select(names, () => version.requireUnchanged('weights')));
+    },
     startLanguage: () => hosts?.startLanguage(),
     vision: lazyPart('loadVision', folders.vision, defined({ finalNorm: folders.finalNorm })),
     qformer: lazyPart('loadQFormer'),

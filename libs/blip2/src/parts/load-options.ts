@@ -9,9 +9,10 @@ import {
   type SessionFactory,
 } from '@blip2/interfaces';
 import { expectPrecision } from '@blip2/onnx';
-import { LOAD_REPLACEMENTS, RESOLVE_OPTIONS } from '@blip2/part';
+import { type AdapterOptions, LOAD_REPLACEMENTS, RESOLVE_OPTIONS } from '@blip2/part';
 import type { Isolation, PartOptions } from '@blip2/runtime';
 
+import { type ModelAdapters, namedAdapters } from '../adapters/named-adapters.ts';
 import { expectMaxWaiting, type QueueOptions } from '../lifetime/call-queue.ts';
 import type { ModelHosts } from './model-hosts.ts';
 
@@ -26,6 +27,12 @@ export interface LoadOptions extends ResolveOptions, QueueOptions, Pick<Conversi
    * for decoding token by token. `small`: 4 bits, and 8 bits for the feed-forward layers of the vision encoder.
    */
   readonly dtype?: PrecisionChoice | Readonly<Partial<Record<PartWithPrecision, PrecisionChoice>>>;
+  /**
+   * LoRA adapters of PEFT that are merged into the weights: a folder or a Hub id, a list of them that apply together,
+   * or an object of them by name, of which the first applies until `setAdapters`. Default: none, or that of a source
+   * that holds only an adapter.
+   */
+  readonly adapters?: ModelAdapters;
   /** Execution provider. Default: `cpu`. */
   readonly device?: string;
   /**
@@ -56,12 +63,13 @@ export interface LoadOptions extends ResolveOptions, QueueOptions, Pick<Conversi
 }
 
 /** The options that one part is loaded with. */
-export type LoadedPartOptions = PartOptions & ConversionOptions;
+export type LoadedPartOptions = PartOptions & ConversionOptions & AdapterOptions;
 
 const ISOLATION: Readonly<Record<Isolation, true>> = { inline: true, worker: true, process: true };
 const PARTS: Readonly<Record<PartWithPrecision, true>> = { vision: true, qformer: true, language: true };
 
 const OWN_OPTIONS: Readonly<Record<Exclude<keyof LoadOptions, keyof ResolveOptions>, true>> = {
+  adapters: true,
   convertedDir: true,
   dtype: true,
   device: true,
@@ -89,6 +97,7 @@ export function partOptions(options: LoadOptions): (part?: PartWithPrecision) =>
   }
   if (repeated !== undefined && typeof repeated !== 'boolean') throw mustBe('repeated', 'a boolean', repeated);
   if (maxWaiting !== undefined) expectMaxWaiting(maxWaiting);
+  namedAdapters(options.adapters);
   const precisions = precisionsByPart(options.dtype);
   const common = defined({ device, threads, repeated, createSession, convertedDir, signal, onProgress });
   return (part) => {

@@ -18,3 +18,15 @@ export const PRECISION_OF: Readonly<Partial<Record<LoaderName, PartWithPrecision
   loadTextQFormer: 'qformer',
   loadLanguageModel: 'language',
 };
+
+/** Paths in a checkpoint of what each loader loads. Adapters that change one of them are passed to it. */
+export const PATHS_OF: Readonly<Record<LoaderName, readonly string[]>> = {
+  loadVision: ['vision_model'],
+  loadQFormer: ['qformer', 'query_tokens'],
+  loadTextQFormer: ['qformer', 'query_tokens', 'embeddings'],
+  loadLanguageProjection: ['language_projection'],
+  loadLanguageModel: ['language_model'],
+  loadVisionProjection: ['vision_projection'],
+  loadTextProjection: ['text_projection'],
+  loadMatchingHead: ['itm_head'],
+};

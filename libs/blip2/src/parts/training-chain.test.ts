@@ -42,8 +42,10 @@ async function open(
   const plan = { config, numQueryTokens, projection: { inFeatures, outFeatures }, trained };
   const bridge = createTrainableBridge(plan, store, { threads: 1 });
   const isInstruct = name.startsWith('instructblip');
-  const read = isInstruct ? InstructBlipConfig.fromJson : Blip2Config.fromJson;
-  const parts = await openModelParts<Blip2Config | InstructBlipConfig>(read, folder, { threads: 1, ...options });
+  const settings = { threads: 1, ...options };
+  const parts = isInstruct
+    ? await openModelParts(InstructBlipConfig, folder, settings)
+    : await openModelParts(Blip2Config, folder, settings);
   const language = expectDifferentiable(await parts.language());
   const entries = bridge.trained.map(async ({ name: tensor }): Promise<[string, Tensor<'float32'>]> => {
     const stored = store.tensors.get(tensor);

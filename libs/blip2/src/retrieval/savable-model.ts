@@ -1,5 +1,6 @@
 import type { Blip2Config } from '@blip2/config';
 
+import type { AdapterSelection } from '../adapters/named-adapters.ts';
 import { saveModel, type SaveModelOptions } from '../checkpoint/save-model.ts';
 import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
 import type { RetrievalContent } from './retrieval-content.ts';
@@ -14,6 +15,8 @@ export interface SavableModel extends AsyncDisposable {
    * @throws Blip2Error `INVALID_ARGUMENT`, `WRITE_FAILED`.
    */
   savePretrained(folder: string, options?: SaveModelOptions): Promise<void>;
+  /** Applies other adapters; see `CheckpointParts.setAdapters`. */
+  setAdapters(names: AdapterSelection): Promise<void>;
   /** Disposes of all parts; later calls fail with `DISPOSED`. */
   dispose(): Promise<void>;
 }
@@ -24,7 +27,9 @@ export function createSavableModel(parts: CheckpointParts, content: RetrievalCon
   const dispose = async (): Promise<void> => parts[Symbol.asyncDispose]();
   return {
     config,
-    savePretrained: (target, options) => saveModel(folders, config, target, options, content),
+    setAdapters: parts.setAdapters,
+    savePretrained: (target, options) =>
+      saveModel(folders, config, target, options, { ...content, adapters: parts.adapters?.allFolders() ?? [] }),
     dispose,
     [Symbol.asyncDispose]: dispose,
   };

@@ -1,5 +1,6 @@
 import type { Blip2Processor } from '@blip2/processor';
 
+import { type AdapterSelection, noAdapters } from '../adapters/named-adapters.ts';
 import type { ModelSources } from '../checkpoint/model-sources.ts';
 import { createEncodedImages, type EncodedImage } from '../images/encoded-image.ts';
 import { type CallQueue, createCallQueue, type QueueOptions } from '../lifetime/call-queue.ts';
@@ -21,6 +22,12 @@ export interface Blip2 extends ImageTasks<EncodedImage> {
   readonly pipeline: Blip2Pipeline;
   /** Image processor and tokenizer. */
   readonly processor: Blip2Processor;
+  /**
+   * Applies other adapters, by the names under which they were loaded; null for none. Only parts whose adapters change
+   * are loaded again. Images that were encoded before keep their features; conversations have to be started again.
+   * @throws Blip2Error `INVALID_ARGUMENT` for other names; `DISPOSED`; `MODEL_CHANGED`.
+   */
+  setAdapters(names: AdapterSelection): Promise<void>;
 }
 
 /** The parts and the processor that the tasks run on. */
@@ -52,6 +59,7 @@ function createTasks(
   processor: Blip2Processor,
   dispose: () => Promise<void>,
   queue: CallQueue,
+  setAdapters = noAdapters,
 ): Blip2 {
   const tasks = createImageTasks<EncodedImage>(
     {
@@ -64,7 +72,7 @@ function createTasks(
     dispose,
     queue,
   );
-  return { ...tasks, pipeline, processor };
+  return { ...tasks, pipeline, processor, setAdapters };
 }
 
 export const Blip2: PretrainedLoader<string | ModelSources, Blip2> = {
@@ -75,6 +83,6 @@ export const Blip2: PretrainedLoader<string | ModelSources, Blip2> = {
         buildFrom(parts, assembleBlip2).then((assembled) => prepareParts(assembled, options, parts.queue)),
         loadProcessor(parts),
       ]);
-      return createTasks(model.pipeline, processor, model.dispose, parts.queue);
+      return createTasks(model.pipeline, processor, model.dispose, parts.queue, parts.setAdapters);
     }),
 };

@@ -2,6 +2,7 @@ import { InstructBlipConfig } from '@blip2/config';
 import { expectFinite } from '@blip2/interfaces';
 import { InstructBlipProcessor } from '@blip2/processor';
 
+import { type AdapterSelection, noAdapters } from '../adapters/named-adapters.ts';
 import type { ModelSources } from '../checkpoint/model-sources.ts';
 import { imagesOf } from '../images/encoded-image.ts';
 import { createInstructedBatch } from '../images/instructed-batch.ts';
@@ -32,6 +33,12 @@ export interface InstructBlip extends ImageTasks {
   readonly pipeline: InstructBlipPipeline;
   /** Image processor and both tokenizers. */
   readonly processor: InstructBlipProcessor;
+  /**
+   * Applies other adapters, by the names under which they were loaded; null for none. Only parts whose adapters change
+   * are loaded again. Images that were encoded before keep their features; conversations have to be started again.
+   * @throws Blip2Error `INVALID_ARGUMENT` for other names; `DISPOSED`; `MODEL_CHANGED`.
+   */
+  setAdapters(names: AdapterSelection): Promise<void>;
 }
 
 /** The parts and the processor that the tasks run on. */
@@ -66,6 +73,7 @@ function createTasks(
   processor: InstructBlipProcessor,
   dispose: () => Promise<void>,
   queue: CallQueue,
+  setAdapters = noAdapters,
 ): InstructBlip {
   const tasks = createImageTasks(
     {
@@ -80,7 +88,7 @@ function createTasks(
     dispose,
     queue,
   );
-  return { ...tasks, pipeline, processor };
+  return { ...tasks, pipeline, processor, setAdapters };
 }
 
 export const InstructBlip: PretrainedLoader<string | ModelSources, InstructBlip> = {
@@ -91,6 +99,6 @@ export const InstructBlip: PretrainedLoader<string | ModelSources, InstructBlip>
         buildFrom(parts, assembleInstructBlip).then((assembled) => prepareParts(assembled, options, parts.queue)),
         loadInstructProcessor(parts),
       ]);
-      return createTasks(model.pipeline, processor, model.dispose, parts.queue);
+      return createTasks(model.pipeline, processor, model.dispose, parts.queue, parts.setAdapters);
     }),
 };

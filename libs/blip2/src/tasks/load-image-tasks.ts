@@ -1,5 +1,5 @@
 import { readConfig } from '@blip2/config';
-import { partFolder } from '@blip2/part';
+import { partSource } from '@blip2/part';
 
 import { expectSources, type ModelSources } from '../checkpoint/model-sources.ts';
 import { expectOptions } from '../parts/checkpoint-parts.ts';
@@ -16,9 +16,12 @@ import { InstructBlip } from './instructblip.ts';
 export async function loadImageTasks(source: string | ModelSources, options: LoadOptions = {}): Promise<ImageTasks> {
   await expectOptions(options);
   expectSources(source);
-  const folder = await partFolder(typeof source === 'string' ? source : source.qformer, options);
+  const { adapters: _, ...resolving } = options;
+  // The folder of an adapter stands for its base with the adapter.
+  const { folder, adapters } = await partSource(typeof source === 'string' ? source : source.qformer, resolving);
   const { model_type: modelType } = Object(await readConfig(folder));
-  const opened = typeof source === 'string' ? folder : { ...source, qformer: folder };
+  const whole = adapters.length > 0 ? source : folder;
+  const opened = typeof source === 'string' ? whole : { ...source, qformer: folder };
   return modelType === 'instructblip'
     ? InstructBlip.fromPretrained(opened, options)
     : Blip2.fromPretrained(opened, options);

@@ -16,6 +16,8 @@ export interface ModelVersion {
 /** Files that a model is loaded from. Others, such as a README, may change. */
 const MODEL_FILE = /\.(?:json|safetensors|txt|model|jinja)$/;
 const CONFIG_FILE = 'config.json';
+/** Configuration of a PEFT adapter: its scaling decides the weights. */
+const ADAPTER_CONFIG_FILE = 'adapter_config.json';
 /** Subfolder with further files of some models. */
 const QFORMER_TOKENIZER = 'qformer_tokenizer';
 
@@ -44,7 +46,7 @@ export async function readModelVersion(folders: Iterable<string>): Promise<Model
 /** Whether a file is the configuration, or contains or lists weights. */
 function decidesWeights(file: string): boolean {
   const name = basename(file);
-  return name === CONFIG_FILE || name === INDEX_FILE || name.endsWith('.safetensors');
+  return [CONFIG_FILE, ADAPTER_CONFIG_FILE, INDEX_FILE].includes(name) || name.endsWith('.safetensors');
 }
 
 async function versionsIn(folder: string): Promise<VersionedFile[]> {

@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { INDEX_FILE, PICKLED_FILE, readShardIndex, SINGLE_FILE } from '@blip2/files';
 import { Blip2Error, defined } from '@blip2/interfaces';
 
-import { type DownloadScope, neededFiles, SMALL_FILES } from '../repository/needed-files.ts';
+import {
+  ADAPTER_CONFIG,
+  ADAPTER_WEIGHTS,
+  type DownloadScope,
+  neededFiles,
+  SMALL_FILES,
+} from '../repository/needed-files.ts';
 import type { RepositoryFile } from '../repository/repository-files.ts';
 import { DEFAULT_REVISION } from '../repository/repository-id.ts';
 import { cachedPaths, cachedShardNames, indexEntry } from '../repository/shard-files.ts';
@@ -97,11 +103,16 @@ async function essentialFiles(
   const names = await readdir(folder).catch(() => []);
   const files =
     scope === 'model'
-      ? ['config.json', ...(await essentialWeights(folder, names))]
+      ? await essentialModelFiles(folder, names)
       : names.some((name) => SMALL_FILES.processor.has(name))
         ? []
         : ['tokenizer.json'];
   return files.map((path) => ({ path }));
+}
+
+async function essentialModelFiles(folder: string, names: readonly string[]): Promise<readonly string[]> {
+  const isAdapter = names.includes(ADAPTER_CONFIG) && !names.includes(SINGLE_FILE) && !names.includes(INDEX_FILE);
+  return isAdapter ? [ADAPTER_CONFIG, ADAPTER_WEIGHTS] : ['config.json', ...(await essentialWeights(folder, names))];
 }
 
 async function essentialWeights(folder: string, names: readonly string[]): Promise<Iterable<string>> {

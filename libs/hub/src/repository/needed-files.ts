@@ -8,6 +8,10 @@ import { indexEntry } from './shard-files.ts';
 export type DownloadScope = 'model' | 'processor';
 
 const CONFIG_FILE = 'config.json';
+/** Configuration of a PEFT adapter, in a repository without a model. */
+export const ADAPTER_CONFIG = 'adapter_config.json';
+/** Weights of a PEFT adapter. */
+export const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
 /**
  * Files of processor and tokenizers, including those that only Python reads. Fixed paths, so none leaves the folder.
  */
@@ -22,7 +26,7 @@ const PROCESSOR_FILES: readonly string[] = [
 /** Paths of all needed files but the weights, by scope. */
 export const SMALL_FILES: Readonly<Record<DownloadScope, ReadonlySet<string>>> = {
   processor: new Set(PROCESSOR_FILES),
-  model: new Set([CONFIG_FILE, 'generation_config.json', ...PROCESSOR_FILES]),
+  model: new Set([CONFIG_FILE, ADAPTER_CONFIG, 'generation_config.json', ...PROCESSOR_FILES]),
 };
 
 function tokenizerFiles(folder: string): string[] {
@@ -74,7 +78,9 @@ export function neededFiles(
       ...layout,
     });
   }
-  if (!files.some(({ path }) => path === CONFIG_FILE))
+  const has = (name: string): boolean => files.some(({ path }) => path === name);
+  if (has(ADAPTER_CONFIG) && has(ADAPTER_WEIGHTS)) return files;
+  if (!has(CONFIG_FILE) && !has(ADAPTER_CONFIG))
     throw new Blip2Error('MISSING_FILE', 'The repository has no config.json', layout);
   const missing = shards && [...shards].find((name) => !files.some(({ path }) => path === name));
   if (missing !== undefined)
@@ -103,7 +109,7 @@ export function neededFiles(
 
 /**
  * The weight files that `openCheckpoint` opens: the single file if it exists, else the index and the files that it
- * names.
+ * names, else the weights of an adapter.
  */
 function weightFiles(
   tree: readonly RepositoryFile[],
@@ -112,5 +118,6 @@ function weightFiles(
   const single = tree.find(({ path }) => path === SINGLE_FILE);
   if (single) return [single];
   const index = indexEntry(tree);
-  return index ? [index, ...tree.filter(({ path }) => shards?.has(path) === true)] : [];
+  if (index) return [index, ...tree.filter(({ path }) => shards?.has(path) === true)];
+  return tree.filter(({ path }) => path === ADAPTER_WEIGHTS);
 }

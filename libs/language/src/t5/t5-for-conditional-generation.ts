@@ -24,6 +24,7 @@ export const t5Family: LanguageFamily<T5Config> = {
   part: T5ForConditionalGeneration,
   tokenEmbeddings: TOKEN_EMBEDDINGS,
   embeddingReplacesHead: true,
+  hasSharedEmbeddings: true,
 };
 
 /** Creates a T5 from its configuration and weights. Nothing is loaded before its first use. */

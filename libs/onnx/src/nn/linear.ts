@@ -7,6 +7,9 @@ import type { Weights } from '../weights.ts';
 import { blockProduct, rowwiseProduct } from './quantized-product.ts';
 import { widenedProduct } from './widened-weight.ts';
 
+/** Name of a bias that an adapter adds to a layer without one. No checkpoint has tensors of such names. */
+export const ADDED_BIAS = 'bias (adapter)';
+
 export interface LinearOptions {
   readonly inFeatures: number;
   readonly outFeatures: number;
@@ -28,7 +31,8 @@ export function linear(
 ): Value<'float32'> {
   return g.scope(weights.path, () => {
     const y = product(g, x, weights, [outFeatures, inFeatures], transposed);
-    return bias ? add(g, y, weights.get('bias', [outFeatures])) : y;
+    if (bias) return add(g, y, weights.get('bias', [outFeatures]));
+    return weights.has(ADDED_BIAS) ? add(g, y, weights.get(ADDED_BIAS, [outFeatures])) : y;
   });
 }
 

@@ -1,13 +1,15 @@
 import { join } from 'node:path';
 
-import { type ConversionOptions, convertedWeights } from '@blip2/checkpoint';
+import { type ConversionOptions, convertedWeights, type WeightChanges } from '@blip2/checkpoint';
 import { commonFolder } from '@blip2/files';
 import { Blip2Error, defined, type PlannedWeight, type StoredTensor, type WeightStore } from '@blip2/interfaces';
+import { ADDED_BIAS, type RecordedWeight } from '@blip2/onnx';
 
 import type { PartWeights } from '../part-weights.ts';
 import type { PartPlans } from '../plan-part.ts';
 import { expectFiniteTensor } from './finite-tensor.ts';
-import { type PlacedAdapters, weightChanges } from './place-adapters.ts';
+import type { PlacedAdapters } from './placed-adapters.ts';
+import { weightChanges } from './weight-changes.ts';
 
 /** How the weights of a part are merged with adapters. */
 export interface AdaptOptions {
@@ -15,25 +17,27 @@ export interface AdaptOptions {
   /** Start of the names of converted files. */
   readonly label: string;
   readonly conversion: ConversionOptions;
-  /** Whether a matrix is stored as `[in, out]`. */
-  isTransposed(name: string): boolean;
+  /** All weights that the graphs of the part use. */
+  readonly recorded: readonly RecordedWeight[];
 }
 
 /**
  * Merges adapters into the weights of a part, which already have the replaced tensors. Only changed tensors are read:
- * they are written to a cached file of their own, and the others stay where they are, mapped in place or in the converted
- * file that the part has without adapters.
+ * they are written to a cached file of their own, and the others stay where they are, mapped in place or in the
+ * converted file that the part has without adapters.
  * @throws Blip2Error the codes of `placeAdapters` and `convertedWeights`; `INVALID_CHECKPOINT` for values of an adapter
  * that are not finite.
  */
 export async function adaptPartWeights<W extends PartWeights>(
   weights: W,
   placed: PlacedAdapters,
-  { plans, label, conversion, isTransposed }: AdaptOptions,
+  { plans, label, conversion, recorded }: AdaptOptions,
 ): Promise<W> {
   const { store } = weights;
   for (const name of placed.replaced) await expectFiniteTensor(replacedTensor(store, placed, name));
-  const changes = weightChanges(placed, isTransposed);
+  const transposed = new Set(recorded.flatMap(({ name, transposed }) => (transposed ? [name] : [])));
+  const changes = weightChanges(placed, (name) => transposed.has(name));
+  expectUsed(changes, recorded);
   const base = withoutReplaced(store, placed);
   const merge = (plan: readonly PlannedWeight[]): Promise<WeightStore> =>
     convertedWeights(store, plan, label, conversion, { changes, base });
@@ -48,7 +52,8 @@ export async function adaptPartWeights<W extends PartWeights>(
   if (!plans.prefill) return { ...weights, saved, store: await mergeFloats(changes.keys()) };
 
   const convert = async (plan: readonly PlannedWeight[]): Promise<WeightStore> => {
-    const converted = await convertedWeights(base, plan, label, conversion);
+    const ofBase = plan.filter(({ name }) => base.tensors.has(name));
+    const converted = await convertedWeights(base, ofBase, label, conversion);
     const own = plan.filter(({ name }) => changes.has(name) || placed.replaced.has(name));
     return own.length === 0 ? converted : overlayStore(converted, await merge(own));
   };
@@ -63,6 +68,17 @@ export async function adaptPartWeights<W extends PartWeights>(
     original: await mergeFloats(embeddings),
     ...defined({ decodeStore: plans.decode && (await convert(plans.decode)) }),
   };
+}
+
+/** @throws Blip2Error `UNSUPPORTED_ARCHITECTURE` for a bias that an adapter adds to a layer that cannot have one. */
+function expectUsed(changes: WeightChanges, recorded: readonly RecordedWeight[]): void {
+  const used = new Set(recorded.map(({ name }) => name));
+  const unused = [...changes.keys()].find((name) => name.endsWith(ADDED_BIAS) && !used.has(name));
+  if (unused !== undefined)
+    throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'The adapter adds a bias to a layer that cannot have one', {
+      subject: unused,
+      fix: 'Train the adapter without lora_bias',
+    });
 }
 
 function replacedTensor(store: WeightStore, placed: PlacedAdapters, name: string): StoredTensor {
@@ -80,6 +96,7 @@ function withoutReplaced(store: WeightStore, { base, replaced }: PlacedAdapters)
   for (const name of replaced) {
     const tensor = base.tensors.get(name);
     if (tensor) tensors.set(name, tensor);
+    else tensors.delete(name);
   }
   return { ...store, tensors };
 }

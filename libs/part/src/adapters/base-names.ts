@@ -29,8 +29,8 @@ const RENAMED: readonly (readonly (readonly [RegExp, string])[])[] = [
 ];
 
 /**
- * The name in a checkpoint of a module, or a tensor, of an adapter. The adapter may have been trained on the whole model
- * or on the part alone, with or without a head. Undefined if the checkpoint lacks it.
+ * The name in a checkpoint of a module, or a tensor, of an adapter. The adapter may have been trained on the whole
+ * model or on the part alone, with or without a head. Undefined if the checkpoint lacks it.
  */
 export function nameInBase(name: string, { has, paths, root }: BaseModules): string | undefined {
   for (const variant of variantsOf(name)) {

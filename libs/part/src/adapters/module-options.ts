@@ -52,11 +52,24 @@ function patternTable(
   where: string,
   budget: PatternBudget,
 ): (module: string) => number | undefined {
-  const entries = [...table].map(([key, value]) => ({
-    pattern: compilePattern(`(.*\\.)?(${key})$`, `${option} in ${where}`, budget),
-    value,
-  }));
+  const entries = [...table].map(([key, value]) => {
+    const end = simpleEnd(key);
+    const pattern = end ?? compilePattern(`(.*\\.)?(${key})$`, `${option} in ${where}`, budget);
+    return { pattern, value };
+  });
   return (module) => entries.find(({ pattern }) => pattern.matches(module))?.value;
+}
+
+/** A quick test for the end of a name. Some adapters list every module; a period stands for any character. */
+function simpleEnd(key: string): Pattern | undefined {
+  if (!/^[\w.-]+$/.test(key)) return undefined;
+  return {
+    matches(module) {
+      const start = module.length - key.length;
+      if (start < 0 || (start > 0 && module[start - 1] !== '.')) return false;
+      return [...key].every((character, at) => character === '.' || character === module[start + at]);
+    },
+  };
 }
 
 function nameTest(names: readonly string[] | string, compile: (text: string) => Pattern): ModuleTest {

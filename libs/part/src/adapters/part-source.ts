@@ -40,8 +40,7 @@ export async function partSource(
   const resolved: string[] = [];
   for (const adapter of listed) resolved.push(await partFolder(adapter, others));
   if (!isAdapterOnly(folder)) return { folder, adapters: resolved };
-  const isOwn = (await isFolder(source)) && !SNAPSHOT.test(folder);
-  return { folder: await baseFolder(folder, isOwn, others), adapters: [folder, ...resolved] };
+  return { folder: await baseFolder(folder, await isFolder(source), others), adapters: [folder, ...resolved] };
 }
 
 /** Whether a folder has an adapter and no model. */
@@ -64,39 +63,49 @@ function isPath(name: string): boolean {
   return isAbsolute(name) || /^[.~]|[\\:]/.test(name) || name.split('/').length !== 2;
 }
 
+/** The base model that an adapter names. */
+export interface AdapterBase {
+  /** A folder, or an id of the Hub. */
+  readonly source: string;
+  readonly revision: string | undefined;
+}
+
 /**
- * The folder of an adapter's base model. The path in a file of somebody else is not followed: it could be any folder.
+ * The base model of the adapter in a folder. `isOwn` tells a folder of the caller from one that was downloaded. The
+ * path in a file of somebody else is not followed: it could be any folder.
+ * @throws Blip2Error `MISSING_FILE` if the adapter names no base or a folder that does not exist; `UNSAFE_PATH` for the
+ * path in a downloaded adapter; the codes of `readAdapterConfig`.
  */
-async function baseFolder(folder: string, isOwn: boolean, options: ResolveOptions): Promise<string> {
-  const { base, revision } = await readAdapterConfig(folder);
+export async function adapterBase(folder: string, isOwn: boolean): Promise<AdapterBase> {
+  const { base: source, revision } = await readAdapterConfig(folder);
   const where = join(folder, ADAPTER_CONFIG_FILE);
-  const fix = 'Pass the base model as the source, and the adapter as an adapter';
-  if (base === undefined)
+  if (source === undefined)
     throw new Blip2Error('MISSING_FILE', 'The adapter does not name its base model', {
       where,
       expected: 'base_model_name_or_path',
-      fix,
+      fix: NAME_BOTH,
     });
-  if (!isOwn && isPath(base))
+  const shown = { where, subject: source.slice(0, 200), got: JSON.stringify(source.slice(0, 200)), fix: NAME_BOTH };
+  if (!isPath(source)) return { source, revision };
+  if (!isOwn || SNAPSHOT.test(folder))
     throw new Blip2Error('UNSAFE_PATH', 'The adapter of the Hub names a folder of this machine as its base model', {
-      where,
       expected: 'an id of the Hub (owner/name)',
-      got: JSON.stringify(base.slice(0, 200)),
-      fix,
+      ...shown,
     });
-  const isLocal = isPath(base) && (await isFolder(base));
-  if (isPath(base) && !isLocal)
-    throw new Blip2Error('MISSING_FILE', 'The folder of the base model of the adapter does not exist', {
-      where,
-      subject: base.slice(0, 200),
-      got: JSON.stringify(base.slice(0, 200)),
-      fix,
-    });
-  const found = isLocal ? base : await partFolder(base, { ...options, ...defined({ revision }) });
+  if (await isFolder(source)) return { source, revision: undefined };
+  throw new Blip2Error('MISSING_FILE', 'The folder of the base model of the adapter does not exist', shown);
+}
+
+const NAME_BOTH = 'Pass the base model as the source (--model), and the adapter as an adapter (--adapter)';
+
+/** The local folder of the base model of an adapter. */
+async function baseFolder(folder: string, isOwn: boolean, options: ResolveOptions): Promise<string> {
+  const { source, revision } = await adapterBase(folder, isOwn);
+  const found = await partFolder(source, { ...options, ...defined({ revision }) });
   if (!isAdapterOnly(found)) return found;
   throw new Blip2Error('MISSING_FILE', 'The base model of the adapter is an adapter too', {
-    where,
-    got: JSON.stringify(base.slice(0, 200)),
-    fix,
+    where: join(folder, ADAPTER_CONFIG_FILE),
+    got: JSON.stringify(source.slice(0, 200)),
+    fix: NAME_BOTH,
   });
 }

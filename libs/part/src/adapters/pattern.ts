@@ -8,8 +8,8 @@ export interface Pattern {
 
 /** States of all patterns are limited, so that counted repetitions of repetitions stay small. */
 const MAX_STATES = 5000;
-/** Steps of all searches with the patterns of one adapter. Real adapters need less than a hundredth. */
-const MAX_STEPS = 100_000_000;
+/** Steps of all searches with the patterns of one adapter, a few seconds. Real adapters need less than a tenth. */
+const MAX_STEPS = 50_000_000;
 
 /** A limit of the work of several patterns. */
 export interface PatternBudget {
@@ -90,11 +90,11 @@ export function compilePattern(text: string, where: string, budget: PatternBudge
 
       /** Whether the accepting state is reached; at the end of the text if `whole`. Visits each state once a place. */
       function search(first: number, from: number, whole: boolean): boolean {
-        const seen = new Set<number>();
+        const seen = new Uint8Array(states.length * (length + 1));
         const open: number[] = [first * (length + 1) + from];
         for (let place = open.pop(); place !== undefined; place = open.pop()) {
-          if (seen.has(place)) continue;
-          seen.add(place);
+          if (seen[place] === 1) continue;
+          seen[place] = 1;
           if (--budget.steps < 0) throw refusedPattern(text, where, 'matching it takes too long');
           const position = place % (length + 1);
           const state = states[(place - position) / (length + 1)];

@@ -74,6 +74,8 @@ export async function readAdapter(folder: string): Promise<Adapter> {
     const name = tensor.name.slice(PREFIX.length);
     const { module, role } = LORA_NAME.exec(name)?.groups ?? {};
     if (module === undefined || role === undefined) {
+      // With `bias: all`, PEFT also writes the biases that a copy replaces.
+      if (name.includes('.original_module.')) continue;
       const plain = name.replace(WRAPPER, '');
       replaced.push({ name: plain, tensor, isCopy: options.isSaved(plain.slice(0, plain.lastIndexOf('.'))) });
       continue;

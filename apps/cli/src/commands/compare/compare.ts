@@ -13,6 +13,7 @@ import { type ModelSource, sourceOf, type SourceOptions } from '../../model/mode
 import { importFamilies } from '../../module/import-module.ts';
 import { positiveIntegerUpTo } from '../../options/argument-parsers.ts';
 import {
+  adapterOption,
   addFamiliesOption,
   addImageArgument,
   addPrecisionsOption,
@@ -37,6 +38,7 @@ import type { PrecisionRun } from './precision-run.ts';
 interface CompareOptions extends ReportOptions, UrlOptions, Omit<SourceOptions, 'model'> {
   readonly dtype: string;
   readonly maxNewTokens: number;
+  readonly adapter?: readonly string[];
   readonly threads?: number;
   readonly recursive?: boolean;
   readonly offline?: boolean;
@@ -67,6 +69,7 @@ Examples:
         positiveIntegerUpTo(MAX_NEW_TOKENS),
         DEFAULT_NEW_TOKENS,
       )
+      .addOption(adapterOption())
       .addOption(threadsOption())
       .option('-r, --recursive', 'Include the subfolders of folders')
       .addOption(revisionOption())
@@ -126,8 +129,12 @@ async function runAll(
   environment: Environment,
   signal: AbortSignal,
 ): Promise<PrecisionRun[]> {
-  const { runPrecision } = await import('./precision-run.ts');
-  const resolved = await resolveModelSource(source, options, environment, signal);
+  const { partSource, runPrecision } = await import('./precision-run.ts');
+  const found = await resolveModelSource(source, options, environment, signal);
+  // The folder of an adapter stands for its base with the adapter.
+  const resolving = { localFilesOnly: options.offline === true, signal };
+  const { folder: resolved, adapters } =
+    typeof found === 'string' ? await partSource(found, resolving) : { folder: found, adapters: [] };
   const { maxNewTokens, threads } = options;
   const report = await createDownloadReport(environment, { quiet: options.quiet === true, progress: true });
   const runs: PrecisionRun[] = [];
@@ -135,6 +142,7 @@ async function runAll(
   for (const name of names) {
     const load = {
       isolate: 'worker',
+      adapters: [...adapters, ...(options.adapter ?? [])],
       signal,
       onProgress: report.onProgress,
       ...(threads !== undefined && { threads }),

@@ -3,6 +3,7 @@ import {
   expectUsableImages,
   expectUsableWeights,
   loadImageTasks,
+  type LoadOptions,
   type ModelConfig,
   modelTensors,
   openCheckpointParts,
@@ -38,22 +39,24 @@ export async function expectLoadable(
   source: ModelSource,
   config: ModelConfig,
   store: WeightStore,
-  use: CheckpointUse,
+  { use, adapters }: { readonly use: CheckpointUse; readonly adapters: readonly string[] },
 ): Promise<void> {
-  const imageProcessor = await loadImageProcessor(source, use);
+  const imageProcessor = await loadImageProcessor(source, use, { ...LOAD_OPTIONS, adapters });
   expectUsableWeights(expectedTensors(config, use !== 'retrieval'), store);
   await expectUsableImages(imageProcessor, config);
 }
 
-async function loadImageProcessor(source: ModelSource, use: CheckpointUse): Promise<BlipImageProcessor> {
+async function loadImageProcessor(
+  source: ModelSource,
+  use: CheckpointUse,
+  options: LoadOptions,
+): Promise<BlipImageProcessor> {
   if (use === 'features') {
-    await using parts = await openCheckpointParts(source, LOAD_OPTIONS);
+    await using parts = await openCheckpointParts(source, options);
     for (const part of [parts.vision, parts.qformer, parts.projection]) await part();
     return BlipImageProcessor.fromPretrained(parts.folders.images);
   }
   await using model =
-    use === 'generation'
-      ? await loadImageTasks(source, LOAD_OPTIONS)
-      : await Blip2Retrieval.fromPretrained(source, LOAD_OPTIONS);
+    use === 'generation' ? await loadImageTasks(source, options) : await Blip2Retrieval.fromPretrained(source, options);
   return model.processor.imageProcessor;
 }

@@ -24,16 +24,25 @@ import { byPrecision, PRECISIONS, precisionSize, type PrecisionSizes } from './p
 import { taskParts } from './task-parts.ts';
 import { partReports } from './weights-report.ts';
 
+/** Where a checkpoint is read from, and the adapters that are checked with it. */
+export interface InspectSourceOptions extends ResolveOptions {
+  readonly adapters?: readonly string[];
+}
+
 /**
  * Inspects a checkpoint. Reads the configuration and the headers of the weights, but no weights, except biases that
  * LAVIS stores in two halves. For a hub id that is not in the cache, these are read from the hub. Every reason why the
  * model cannot run is collected, not thrown.
  * @throws Blip2Error `MISSING_FILE` if the folder does not exist; as `resolveSource`.
  */
-export async function inspectCheckpoint(source: ModelSource, options: ResolveOptions): Promise<CheckpointReport> {
+export async function inspectCheckpoint(
+  source: ModelSource,
+  { adapters: listed = [], ...options }: InspectSourceOptions,
+): Promise<CheckpointReport> {
   await using opened = await openSource(source, options);
   const { download } = opened;
   const folder = typeof opened.folders === 'string' ? opened.folders : opened.folders.qformer;
+  const adapters = [...opened.adapters, ...listed];
   const unsupported: Failure[] = [];
   const attempt = <T>(work: Promise<T>): Promise<T | undefined> =>
     work.catch((error: unknown) => void unsupported.push(describeFailure(error)));
@@ -53,7 +62,7 @@ export async function inspectCheckpoint(source: ModelSource, options: ResolveOpt
   const expected = config && expectedTensors(config, hasLanguageModel);
   const promptFailure = config && hasLanguageModel ? promptFailureOf(config) : undefined;
   const use = !hasLanguageModel ? 'retrieval' : promptFailure ? 'features' : 'generation';
-  if (config && checkpoint) await attempt(expectLoadable(opened.folders, config, checkpoint, use));
+  if (config && checkpoint) await attempt(expectLoadable(opened.folders, config, checkpoint, { use, adapters }));
   const isLoadable = config !== undefined && checkpoint !== undefined && unsupported.length === 0;
   if (isLoadable && promptFailure) unsupported.push(promptFailure);
   const architecture = architectureOf(json);

@@ -8,6 +8,7 @@ import { demoModelFolder } from '../../model/demo-model.ts';
 import { revisionOf, sourceOf, type SourceOptions } from '../../model/model-source.ts';
 import { importFamilies } from '../../module/import-module.ts';
 import {
+  adapterOption,
   addFamiliesOption,
   addOutputOptions,
   addSourceOptions,
@@ -21,6 +22,7 @@ import { stdoutSink } from '../../output/result-sink.ts';
 
 interface InspectOptions extends OutputOptions, SourceOptions {
   readonly module?: string;
+  readonly adapter?: readonly string[];
   readonly offline?: boolean;
   readonly revision?: string;
 }
@@ -44,6 +46,7 @@ Examples:
         'Folder of a Hugging Face checkpoint, or a hub id; weights are not downloaded (default: the built-in demo)',
       )
       .option('-m, --model <model>', 'Same as the argument')
+      .addOption(adapterOption())
       .addOption(revisionOption())
       .addOption(offlineOption());
     addSourceOptions(command);
@@ -62,6 +65,7 @@ Examples:
     const report = await inspectCheckpoint(source, {
       localFilesOnly: options.offline === true,
       ...(await revisionOf(source, options.revision)),
+      ...defined({ adapters: options.adapter }),
     });
     const text = options.json ? `${JSON.stringify(report)}\n` : reportTable(report);
     await (options.output === undefined ? stdoutSink(stdout).write(text) : replaceFile(options.output, text));

@@ -1,4 +1,6 @@
+import { adapterBase, isAdapterOnly } from '@blip2/blip2';
 import { outlineModel } from '@blip2/checkpoint';
+import { isFolder } from '@blip2/files';
 import { hubModel, type ResolveOptions, resolveSource } from '@blip2/hub';
 import { Blip2Error, defined } from '@blip2/interfaces';
 
@@ -9,6 +11,8 @@ import type { DownloadReport } from './checkpoint-report.ts';
 /** Folders to inspect, and the size of the download if some only hold the outline of a hub model. */
 export interface OpenedSource extends AsyncDisposable {
   readonly folders: ModelSource;
+  /** Folders of adapters, of sources that are one. */
+  readonly adapters: readonly string[];
   readonly download?: DownloadReport;
 }
 
@@ -25,7 +29,8 @@ export async function openSource(source: ModelSource, options: ResolveOptions): 
       return folder.folder;
     });
     const downloads = [...opened.values()].flatMap(({ download }) => download ?? []);
-    return { folders, ...defined({ download: sumOf(downloads) }), [Symbol.asyncDispose]: disposeAsync };
+    const adapters = [...opened.values()].flatMap((each) => each.adapters);
+    return { folders, adapters, ...defined({ download: sumOf(downloads) }), [Symbol.asyncDispose]: disposeAsync };
   });
 }
 
@@ -39,6 +44,8 @@ function sumOf([first, ...rest]: readonly DownloadReport[]): DownloadReport | un
 interface OpenedFolder extends AsyncDisposable {
   readonly folder: string;
   readonly download?: DownloadReport;
+  /** Folder of the adapter, if the source is one: `folder` is that of its base. */
+  readonly adapters: readonly string[];
 }
 
 /**
@@ -49,10 +56,9 @@ interface OpenedFolder extends AsyncDisposable {
 async function openOne(source: string, options: ResolveOptions): Promise<OpenedFolder> {
   let offline: Blip2Error;
   try {
-    return {
-      folder: await resolveSource(source, { ...options, localFilesOnly: true }),
-      async [Symbol.asyncDispose]() {},
-    };
+    const folder = await resolveSource(source, { ...options, localFilesOnly: true });
+    if (isAdapterOnly(folder)) return await openBase(folder, source, options);
+    return { folder, adapters: [], async [Symbol.asyncDispose]() {} };
   } catch (error) {
     if (!(error instanceof Blip2Error) || error.code !== 'OFFLINE' || options.localFilesOnly === true) throw error;
     offline = error;
@@ -65,7 +71,20 @@ async function openOne(source: string, options: ResolveOptions): Promise<OpenedF
   const { totalBytes, missingBytes, licence } = outline.plan;
   return {
     folder: outline.folder,
+    adapters: [],
     download: { totalBytes, missingBytes, ...defined({ licence }) },
     [Symbol.asyncDispose]: () => outline[Symbol.asyncDispose](),
+  };
+}
+
+/** Opens the base of an adapter. */
+async function openBase(folder: string, source: string, options: ResolveOptions): Promise<OpenedFolder> {
+  const { source: base, revision } = await adapterBase(folder, await isFolder(source));
+  const { revision: _, ...others } = options;
+  const opened = await openOne(base, { ...others, ...defined({ revision }) });
+  return {
+    ...opened,
+    adapters: [folder],
+    [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose](),
   };
 }

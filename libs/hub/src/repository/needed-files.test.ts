@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+
+import { neededFiles } from './needed-files.ts';
+import type { RepositoryFile } from './repository-files.ts';
+
+const tree = (...paths: readonly string[]): RepositoryFile[] =>
+  paths.map((path) => ({ path, size: 1 }) as RepositoryFile);
+const needed = (...paths: readonly string[]): string[] =>
+  neededFiles(tree(...paths), 'a/b', 'model', undefined).map(({ path }) => path);
+
+test('a repository with an adapter only: its configuration and its weights', () => {
+  expect(needed('README.md', 'adapter_config.json', 'adapter_model.safetensors', 'optimizer.pt')).toEqual([
+    'adapter_config.json',
+    'adapter_model.safetensors',
+  ]);
+});
+
+test('a model and an adapter: the weights of the model', () => {
+  const files = needed('adapter_config.json', 'adapter_model.safetensors', 'config.json', 'model.safetensors');
+  expect(files).toContain('model.safetensors');
+  expect(files).not.toContain('adapter_model.safetensors');
+});
+
+test.each([
+  ['pickled weights', ['adapter_config.json', 'adapter_model.bin'], /pickled/],
+  ['no weights', ['adapter_config.json'], /no weights/],
+  ['no configuration', ['adapter_model.safetensors'], /no config\.json/],
+])('an adapter with %s is refused', (_, paths, message) => {
+  expect(() => needed(...paths)).toThrow(message);
+});
