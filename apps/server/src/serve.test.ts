@@ -248,6 +248,15 @@ describe('the model process', () => {
     expect(children().some((pid) => before.includes(pid))).toBe(false);
   });
 
+  test('that hangs is replaced even if every request reaches its deadline first', async () => {
+    const server = await start({ ...isolated, limits: { hangTimeoutMs: 1500, requestTimeoutMs: 1000 } });
+    const before = children();
+    for (const pid of before) process.kill(pid, 'SIGSTOP');
+    expect(await server.post(PATH, chat(leftOf))).toMatchObject({ status: 504 });
+    await until(async () => (await server.post(PATH, chat(leftOf))).status === 200);
+    await until(() => !children().some((pid) => before.includes(pid)));
+  });
+
   test('that hangs is replaced, and its request ends with 503 and a code', async () => {
     const server = await start({ ...isolated, limits: { hangTimeoutMs: 1000 } });
     const before = children();
