@@ -193,17 +193,21 @@ test('metrics count requests, tokens and failures', async () => {
 });
 
 describe('disconnects', () => {
-  test('a client that leaves frees its place at the model', async () => {
-    const server = await start({ limits: { maxNewTokens: 100 } });
+  test('a client that leaves frees its place at the model, before the next tokens', async () => {
+    const server = await start();
     const controller = new AbortController();
-    const body = JSON.stringify(chat(leftOf, undefined, { stream: true, max_tokens: 100, temperature: 10, n: 16 }));
+    const long = { stream: true, max_tokens: 100, temperature: 10, n: 16, seed: 1 };
+    const body = JSON.stringify(chat(leftOf, undefined, long));
+    const whole = await (await fetch(server.url + PATH, { method: 'POST', body })).text();
+    expect(whole).toContain('[DONE]');
     const response = await fetch(server.url + PATH, { method: 'POST', body, signal: controller.signal });
     await response.body?.getReader().read();
     controller.abort();
-    await until(() => server.entries.length > 0);
-    const [entry] = server.entries;
-    expect(entry).toMatchObject({ status: 200, code: 'ABORTED' });
-    expect(entry?.newTokens ?? 0).toBeLessThan(1000);
+    await until(() => server.entries.length > 1);
+    const [all, left] = server.entries;
+    expect(left).toMatchObject({ status: 200, code: 'ABORTED' });
+    expect(left?.newTokens).toBeGreaterThan(0);
+    expect(left?.newTokens).toBeLessThan((all?.newTokens ?? 0) / 2);
     expect((await server.post(PATH, chat(leftOf))).status).toBe(200);
   });
 
@@ -246,6 +250,15 @@ describe('the model process', () => {
       body: { choices: [{ message: { content: LEFT_OF_CAPTION } }] },
     });
     expect(children().some((pid) => before.includes(pid))).toBe(false);
+  });
+
+  test('that hangs is replaced even if every request reaches its deadline first', async () => {
+    const server = await start({ ...isolated, limits: { hangTimeoutMs: 1500, requestTimeoutMs: 1000 } });
+    const before = children();
+    for (const pid of before) process.kill(pid, 'SIGSTOP');
+    expect(await server.post(PATH, chat(leftOf))).toMatchObject({ status: 504 });
+    await until(async () => (await server.post(PATH, chat(leftOf))).status === 200);
+    await until(() => !children().some((pid) => before.includes(pid)));
   });
 
   test('that hangs is replaced, and its request ends with 503 and a code', async () => {

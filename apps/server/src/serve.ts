@@ -1,4 +1,4 @@
-import { once } from 'node:events';
+import { once, setMaxListeners } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
@@ -51,6 +51,8 @@ export async function serve(options: ServerOptions & ListenOptions, signal?: Abo
     onError,
   });
   const aborting = new AbortController();
+  // One listener per request.
+  setMaxListeners(0, aborting.signal);
   const threads = createImageThreads(IMAGE_THREADS);
   const requests = createRequestCount();
   let isEnding = false;

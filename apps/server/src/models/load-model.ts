@@ -45,9 +45,15 @@ export async function outlineModel(source: string, options: LoadOptions): Promis
   };
 }
 
+/** For how long a model has made no progress while it was in use. */
+export interface Stall {
+  milliseconds: number;
+}
+
 /** A model in memory. */
 export interface LoadedModel extends AsyncDisposable {
   readonly model: ServedModel;
+  readonly stall: Stall;
   /** Disposes of a model that may hang, without waiting for it. Its processes are killed if they do not end. */
   abandon(): void;
 }
@@ -62,7 +68,8 @@ export async function loadModel(outline: ModelOutline, options: LoadOptions): Pr
   try {
     const model = await loadKind(outline, { ...options, ...defined({ hosts }) });
     const dispose = (): PromiseLike<void> => model[Symbol.asyncDispose]();
-    return { model, abandon: () => (hosts ? hosts.abandon() : void dispose()), [Symbol.asyncDispose]: dispose };
+    const stall = { milliseconds: 0 };
+    return { model, stall, abandon: () => (hosts ? hosts.abandon() : void dispose()), [Symbol.asyncDispose]: dispose };
   } catch (error) {
     hosts?.abandon();
     throw error;

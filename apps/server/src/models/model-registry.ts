@@ -2,7 +2,7 @@ import type { LoadOptions } from '@blip2/blip2';
 import { Blip2Error } from '@blip2/interfaces';
 
 import { unlessAborted } from '../requests/unless-aborted.ts';
-import { type LoadedModel, loadModel, type ModelOutline, outlineModel } from './load-model.ts';
+import { type LoadedModel, loadModel, type ModelOutline, outlineModel, type Stall } from './load-model.ts';
 import {
   createEntry,
   disposeSoon,
@@ -21,6 +21,8 @@ import type { ServedModel } from './served-model.ts';
 export interface ModelLease<Model extends ServedModel = ServedModel> extends AsyncDisposable {
   readonly name: string;
   readonly model: Model;
+  /** Shared by the requests of the model. */
+  readonly stall: Stall;
   /** Disposes of a model that does not answer, so that the next request loads it again. */
   replace(): void;
 }
@@ -160,7 +162,7 @@ export function createModelRegistry(options: RegistryOptions): ModelRegistry {
       };
       try {
         const loading = loaded(entry);
-        const { model, abandon } = await unlessAborted(loading, signal);
+        const { model, stall, abandon } = await unlessAborted(loading, signal);
         // Only now known for a model that had to be downloaded.
         expectKind(kind, entry);
         const replace = (): void => {
@@ -168,7 +170,7 @@ export function createModelRegistry(options: RegistryOptions): ModelRegistry {
           // Another request may have replaced it already.
           if (entry.loading === loading) [entry.loading, entry.isLoaded] = [undefined, false];
         };
-        return { name: entry.name, model: model as never, replace, [Symbol.asyncDispose]: end };
+        return { name: entry.name, model: model as never, stall, replace, [Symbol.asyncDispose]: end };
       } catch (error) {
         await end();
         throw error;

@@ -79,14 +79,17 @@ async function generate(
   const task = toTask();
   const choice = body.format ? choiceSchema(body.format, 'format') : undefined;
   const alive = keepAliveMs(body.keep_alive);
+  const line = (fields: object): object => ({ created_at: new Date().toISOString(), ...fields });
+  if (!task && alive === 0) {
+    const { name: model } = await server.models.status(body.model ?? server.models.known()[0]?.name ?? '');
+    server.models.unload(model);
+    return json(line({ model, ...wrap(''), done: true, done_reason: 'unload' }));
+  }
   const begin = performance.now();
   const use = await useModel(request, { name: body.model, kind: 'text', keepAliveMs: alive });
   const loadMs = performance.now() - begin;
-  const line = (fields: object): object => ({ model: use.name, created_at: new Date().toISOString(), ...fields });
-  if (!task) {
-    if (alive === 0) server.models.unload(use.name);
-    return json(line({ ...wrap(''), done: true, done_reason: alive === 0 ? 'unload' : 'load' }));
-  }
+  const model = use.name;
+  if (!task) return json(line({ model, ...wrap(''), done: true, done_reason: 'load' }));
   const image = await encodeImage(request, use, task.image);
   const pieces = choice
     ? choicePieces(request, use, image, choicePrompt(task.prompt, choice), choice)
@@ -101,7 +104,7 @@ async function generate(
   if (body.stream === false) {
     let text = '';
     for (let step = await pieces.next(); ; step = await pieces.next()) {
-      if (step.done) return json(line({ ...wrap(text.trim()), ...last(step.value) }));
+      if (step.done) return json(line({ model, ...wrap(text.trim()), ...last(step.value) }));
       text += step.value;
     }
   }
@@ -110,8 +113,8 @@ async function generate(
     contentType: 'application/x-ndjson',
     chunks: lines(
       pieces,
-      (text) => line({ ...wrap(text), done: false }),
-      (end) => line({ ...wrap(''), ...last(end) }),
+      (text) => line({ model, ...wrap(text), done: false }),
+      (end) => line({ model, ...wrap(''), ...last(end) }),
     ),
     failureChunk: ({ message, code }) => `${JSON.stringify({ error: message, code })}\n`,
   };

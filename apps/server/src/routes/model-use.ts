@@ -36,13 +36,26 @@ export async function useModel<Kind extends ServedModel['kind']>(
   const request = { name: name ?? undefined, keepAliveMs, ...(kind && { kind }) };
   const lease = call.use(await models.acquire<Kind>(request, call.signal));
   call.notes.model = lease.name;
-  const watchdog = call.use(
-    createWatchdog(limits.hangTimeoutMs, () => {
-      call.abort(hung(limits.hangTimeoutMs));
-      lease.replace();
-    }),
-  );
-  return { name: lease.name, model: lease.model, progress: watchdog.progress };
+  const begin = performance.now();
+  let hasProgressed = false;
+  // Requests whose deadline is short must not hide that their model hangs: what they have waited counts.
+  const times = { first: Math.max(1, limits.hangTimeoutMs - lease.stall.milliseconds), next: limits.hangTimeoutMs };
+  const watchdog = createWatchdog(times, () => {
+    call.abort(hung(limits.hangTimeoutMs));
+    lease.replace();
+  });
+  call.use({
+    async [Symbol.asyncDispose]() {
+      watchdog.stop();
+      if (!hasProgressed && call.signal.aborted) lease.stall.milliseconds += performance.now() - begin;
+    },
+  });
+  const progress = (): void => {
+    hasProgressed = true;
+    lease.stall.milliseconds = 0;
+    watchdog.progress();
+  };
+  return { name: lease.name, model: lease.model, progress };
 }
 
 /** Decodes and encodes the image of a request, once for all its prompts. */

@@ -37,6 +37,8 @@ export async function* generateText(
   const { notes, signal, startedAt } = call;
   const tokens: NewToken[] = [];
   const onToken = (token: NewToken): void => {
+    // Counted here, so that an aborted text counts too.
+    notes.newTokens = (notes.newTokens ?? 0) + 1;
     notes.firstTokenMs ??= performance.now() - startedAt;
     progress();
     tokens.push(token);
@@ -53,7 +55,6 @@ export async function* generateText(
   const { finishReason, tokenIds, score } = await stream;
   const isCut = finishReason === 'length' || finishReason === 'time';
   notes.promptTokens = (notes.promptTokens ?? 0) + promptTokens;
-  notes.newTokens = (notes.newTokens ?? 0) + tokenIds.length;
   notes.finishReason = isCut ? 'length' : 'stop';
   return { finishReason: isCut ? 'length' : 'stop', promptTokens, newTokens: tokenIds.length, logProb: score };
 }
