@@ -11,6 +11,7 @@ import { composeGraph } from '../compose-graph.ts';
 import { type F32, ids, random } from '../fixtures/run-graph.ts';
 import { floatTensor, writeWeightFile } from '../fixtures/weight-file.ts';
 import { Graph } from '../graph.ts';
+import { decodeModel } from '../model-proto.ts';
 import { attention } from '../nn/attention.ts';
 import { blocks, type Case, columns, noise } from '../nn/fixtures/quantized-linear.ts';
 import { linear } from '../nn/linear.ts';
@@ -222,6 +223,28 @@ describe('quantized linear layers', () => {
         expect(Math.abs((got[row * inner + column] ?? Number.NaN) - expected)).toBeLessThan(1e-5);
       }
   });
+});
+
+test.each([
+  ['int8', () => columns(folder, [6, 32]), 32],
+  ['q4', () => blocks(folder, 'q4', [6, 64], 32), 64],
+] as const)('%s: no matrix is widened before the gradient needs it', async (_, make, inner) => {
+  const { store } = await make();
+  const signature = { inputs: { x: f32('n', inner) }, outputs: { y: f32('n', 6) } };
+  const build = (weights: WeightSource): ReturnType<typeof buildGraph<typeof signature>> =>
+    buildGraph({ name: 'fc', signature, weights }, (g, { x }, root) => ({
+      y: linear(g, x, root.at('fc'), { inFeatures: inner, outFeatures: 6, bias: false }),
+    }));
+  const pullback = buildPullback({ build: build as never, weights: store, outputs: ['y'], inputs: ['x'] });
+  const { graph } = await decodeModel(pullback.serialize());
+  const nodes = graph?.node ?? [];
+  const constants = new Set(graph?.initializer.map(({ name }) => name));
+  // onnxruntime runs nodes over constants alone first, and keeps what they return.
+  for (const { input, output } of nodes)
+    if (input.every((name) => name === '' || constants.has(name))) output.forEach((name) => constants.add(name));
+  const widening = nodes.filter(({ opType }) => /^(?:DequantizeLinear|GatherBlockQuantized)$/.test(opType));
+  expect(widening).toHaveLength(1);
+  for (const { output } of widening) expect(constants.has(output[0] ?? '')).toBe(false);
 });
 
 describe('composed graphs', () => {

@@ -259,5 +259,16 @@ describe('refusals', () => {
     });
     const text = { inputIds: [[5, 6]] };
     await expect(owned.forward({ ...inputs, text }, weights)).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
+    for (const id of [-1, 100_000])
+      await expect(owned.forward({ ...inputs, text: { inputIds: [[5], [id]] } }, weights)).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        details: { argument: 'inputIds' },
+      });
+    const ragged = { inputIds: [[5, 6], [7]], attentionMask: [[1, 1], [1]] };
+    await expect(owned.forward({ ...inputs, text: ragged }, weights)).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
+    const long = new Array<number>(1000).fill(5);
+    await expect(owned.forward({ ...inputs, text: { inputIds: [long, long] } }, weights)).rejects.toMatchObject({
+      code: 'SEQUENCE_TOO_LONG',
+    });
   });
 });

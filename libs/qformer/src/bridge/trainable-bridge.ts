@@ -14,9 +14,10 @@ import {
 } from '@blip2/interfaces';
 import { namedTensor, type RecordedWeight } from '@blip2/onnx';
 import type { DisposablePart } from '@blip2/part';
-import { asRows, lazySessions, type PartOptions, rowsTensor } from '@blip2/runtime';
+import { asRows, lazySessions, type PartOptions } from '@blip2/runtime';
 
 import { maskBias } from '../mask-bias.ts';
+import { textFeeds } from '../text-embeddings.ts';
 import { type BridgePlan, buildBridge, buildBridgeGradient, hasText, trainedTensors } from './bridge-graph.ts';
 
 /** Tensors by their names in the checkpoint of a full model. */
@@ -123,11 +124,7 @@ function inputFeeds({ config, numQueryTokens }: BridgePlan, { features, text }: 
   const [ofQueries = []] = onesMask(1, numQueryTokens);
   return {
     encoder_hidden_states: features,
-    input_ids: rowsTensor(ids, 'inputIds'),
-    position_ids: rowsTensor(
-      ids.map((row) => row.map((_, position) => position)),
-      'inputIds',
-    ),
+    ...textFeeds(config, ids),
     attention_bias: maskBias(mask.map((row) => [...ofQueries, ...row])),
   };
 }
