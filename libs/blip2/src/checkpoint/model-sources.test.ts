@@ -149,6 +149,17 @@ describe('parts that do not fit', () => {
     });
   });
 
+  test('of a language model are refused when the model is loaded', async () => {
+    const narrow = at('narrow');
+    const config = Gpt2Config.create({ ...size, ...tokens, hiddenSize: 64 });
+    await using language = await GPT2LMHeadModel.fromConfig(config, options);
+    await language.savePretrained(narrow);
+    await expect(Blip2.fromPretrained({ qformer: demo, language: narrow }, { threads: 1 })).rejects.toMatchObject({
+      code: 'SHAPE_MISMATCH',
+      message: expect.stringContaining('projection.outFeatures is 128 but language.embeddingSize is 64') as string,
+    });
+  });
+
   test('a language model as encoder is refused with the registered families', async () => {
     await mkdir(at('empty'), { recursive: true });
     await expect(Blip2.fromPretrained({ qformer: demo, vision: at('gpt2') })).rejects.toMatchObject({

@@ -1,5 +1,5 @@
 import { validateGenerationOptions } from '@blip2/generate';
-import { Blip2Error, mustBe, type PatchFeatures, type QueryFeatures } from '@blip2/interfaces';
+import { mustBe, type PatchFeatures, type QFormer as QFormerPart, type QueryFeatures } from '@blip2/interfaces';
 import type { CheckpointLanguageModel } from '@blip2/language';
 import { expectForwardOptions } from '@blip2/part';
 import type { LanguageProjection, QFormerForwardOptions, QFormerOutput, QueryTokens } from '@blip2/qformer';
@@ -13,10 +13,10 @@ import { expectComplete } from '../checkpoint/whole-weights.ts';
 import type { CallQueue } from '../lifetime/call-queue.ts';
 import type { CheckpointParts } from '../parts/checkpoint-parts.ts';
 import { expectEncodeOptions, isPixelValues, type PromptInputs, type PromptTasks } from '../pipeline/blip2-pipeline.ts';
-import { expectPromptsFit } from '../pipeline/expect-fit.ts';
+import { expectFit, expectPromptsFit } from '../pipeline/expect-fit.ts';
 import { expectImageInputs } from '../pipeline/image-inputs.ts';
 import { mergePrompt, type VisualPrefix } from '../pipeline/merge-prompt.ts';
-import { expectDecoderInputs, forwardPrompt, type PromptOutput, type TargetInputs } from './forward-prompt.ts';
+import { expectDecoderInputs, forwardPrompt, lossOf, type PromptOutput, type TargetInputs } from './forward-prompt.ts';
 import { type TextGenerator, withGenerate } from './with-generate.ts';
 
 /** Requested outputs of `forward`. The first two default to the configuration. */
@@ -142,7 +142,7 @@ export interface GenerationParts<C extends ModelConfig, QFormer> {
 /** Builds a whole model from the parts of a checkpoint. */
 export async function assembleConditionalGeneration<
   C extends ModelConfig,
-  QFormer extends { readonly queryTokens: QueryTokens },
+  QFormer extends Pick<QFormerPart, 'hiddenSize' | 'encoderHiddenSize'> & { readonly queryTokens: QueryTokens },
   Pipeline extends PromptTasks<Inputs>,
   Inputs extends PromptInputs,
 >(
@@ -152,14 +152,19 @@ export async function assembleConditionalGeneration<
   const { config, folders, queue } = parts;
   parts.startLanguage();
   await expectComplete(folders, modelTensors(config));
+  const loaded = {
+    vision: await parts.vision(),
+    qformer: await family.loadQFormer(parts),
+    projection: await parts.projection(),
+    language: await parts.language(),
+  };
+  // A language model of another source is not one that the projection is known to belong to.
+  if (folders.language !== folders.qformer) expectFit(loaded);
   return connectConditionalGeneration(
     {
       config,
       queue,
-      vision: await parts.vision(),
-      qformer: await family.loadQFormer(parts),
-      projection: await parts.projection(),
-      language: await parts.language(),
+      ...loaded,
       setAdapters: parts.setAdapters,
       savePretrained: (target, options) =>
         saveModel(folders, config, target, options, { adapters: parts.adapters?.allFolders() ?? [] }),
@@ -245,12 +250,6 @@ export function connectConditionalGeneration<
 }
 
 const NO_STATES: PartOutputs = { outputHiddenStates: false, outputAttentions: false };
-
-function lossOf({ loss }: ForwardOutput): number {
-  const value = loss?.data[0];
-  if (value !== undefined) return value;
-  throw new Blip2Error('SESSION_FAILED', 'The language model returned no loss', { where: 'languageModel.forward' });
-}
 
 type PartOutputs = Required<Pick<ForwardOptions, 'outputHiddenStates' | 'outputAttentions'>>;
 

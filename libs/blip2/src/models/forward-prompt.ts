@@ -50,6 +50,13 @@ export async function forwardPrompt(
   return { logits, ...defined({ loss }), languageModelOutputs };
 }
 
+/** The loss of a prompt with labels, as a number. */
+export function lossOf({ loss }: Pick<PromptOutput, 'loss'>): number {
+  const value = loss?.data[0];
+  if (value !== undefined) return value;
+  throw new Blip2Error('SESSION_FAILED', 'The language model returned no loss', { where: 'languageModel.forward' });
+}
+
 /**
  * Refuses decoder inputs that the language model would refuse or ignore, before the image is encoded.
  * @throws Blip2Error `INVALID_ARGUMENT`.
