@@ -32,7 +32,7 @@ class Spec:
 
     @property
     def architecture(self) -> str:
-        return self.config["architecture"] if self.family == "timm" else self.config["architectures"][0]
+        return self.config.get("architecture") or self.config["architectures"][0]
 
     @property
     def text(self) -> dict:
