@@ -1,4 +1,4 @@
-import type { Attentions, HiddenStates, LanguageModel, Logits, Rows, Tensor } from '@blip2/interfaces';
+import type { Attentions, DifferentiableLanguageModel, HiddenStates, Logits, Rows, Tensor } from '@blip2/interfaces';
 
 import type { KeyValue } from '../decoding/past-key-values.ts';
 import type { PromptInputs } from '../language-inputs.ts';
@@ -40,7 +40,7 @@ export interface CausalLMOutput {
 }
 
 /** A decoder-only language model: the seam for decoding, and a full forward over all positions. */
-export interface CausalLanguageModel extends LanguageModel {
+export interface CausalLanguageModel extends DifferentiableLanguageModel {
   readonly architecture: 'causal';
   /**
    * Logits of every position, or of those that follow `pastKeyValues`, equal to one run over all.

@@ -1,10 +1,10 @@
-import type { Attentions, HiddenStates, LanguageModel, Logits, Rows, Tensor } from '@blip2/interfaces';
+import type { Attentions, DifferentiableLanguageModel, HiddenStates, Logits, Rows, Tensor } from '@blip2/interfaces';
 
 import type { Seq2SeqKeyValue } from '../decoding/past-key-values.ts';
 import type { PromptInputs } from '../language-inputs.ts';
 
 /** An encoder-decoder language model: the seam for decoding, and a full forward. */
-export interface Seq2SeqLanguageModel extends LanguageModel {
+export interface Seq2SeqLanguageModel extends DifferentiableLanguageModel {
   readonly architecture: 'seq2seq';
   /**
    * Logits of every position of the decoder, or of those that follow `pastKeyValues`, equal to one run over all.
