@@ -49,12 +49,13 @@ export type { ImageOptions, TaskProcessor, TaskTools } from './images/task-image
 export type { CallQueue, QueuedCall, QueueOptions, QueueTurn } from './lifetime/call-queue.ts';
 export { Blip2ForConditionalGeneration, type ForwardInputs } from './models/blip2-for-conditional-generation.ts';
 export { Blip2Model, type ImageInputs, type TextFeatures } from './models/blip2-model.ts';
-export type { ConditionalGeneration, ForwardOptions, ForwardOutput } from './models/conditional-generation.ts';
+export type { ConditionalGeneration } from './models/conditional-generation.ts';
 export {
   createConditionalGeneration,
   type WholeModelOptions,
   type WholeModelParts,
 } from './models/create-conditional-generation.ts';
+export type { ForwardOptions, ForwardOutput } from './models/forward-options.ts';
 export type { LanguageModelOutput, PromptOutput, TargetInputs } from './models/forward-prompt.ts';
 export {
   InstructBlipForConditionalGeneration,

@@ -7,7 +7,7 @@ import { decodeModel, encodeModel } from './model-proto.ts';
 import { embedding } from './nn/embedding.ts';
 import { linear } from './nn/linear.ts';
 import { reshape } from './ops/shape.ts';
-import { recordWeights } from './record-weights.ts';
+import { recordWeights } from './plan/record-weights.ts';
 
 function store(
   tensors: readonly (readonly [name: string, shape: readonly number[], dtype?: StoredType, file?: string])[],

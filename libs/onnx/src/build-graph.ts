@@ -11,9 +11,9 @@ import { formatAxes, sameAxes } from './axes.ts';
 import { DATA_TYPE } from './element-type.ts';
 import { fuseBiasGelu } from './fuse-bias-gelu.ts';
 import { Graph, RUNTIME_DOMAIN } from './graph.ts';
+import { sectionInputs } from './section.ts';
 import { lowerGraph } from './standard/lower-graph.ts';
 import { DEFAULT_OPSET, expectOpset, irVersionOf } from './standard/opsets.ts';
-import { sectionInputs } from './section.ts';
 import type { Value } from './value.ts';
 import {
   finderOf,

@@ -1,28 +1,11 @@
 import type { ActivationBits, Axis, StoredTensor, TensorType } from '@blip2/interfaces';
 
-import { type Attribute, nodeAttribute } from './attribute.ts';
+import { nodeAttribute } from './attribute.ts';
 import { type ConstantType, DATA_TYPE, type ElementType, rawData } from './element-type.ts';
 import type { OwnPullback } from './gradient/own-pullback.ts';
+import type { NodeOptions, NodeValues, OutputSpec } from './node-options.ts';
 import type { Sign, Value } from './value.ts';
 import type { GraphNode, Initializer } from './write-model.ts';
-
-/** Type and shape of a node's output, inferred by the caller. */
-export interface OutputSpec<T extends ElementType = ElementType> {
-  readonly type: T;
-  readonly axes: readonly Axis[];
-}
-
-export interface NodeOptions {
-  /** `com.microsoft` for operators of onnxruntime. Default: the standard. */
-  readonly domain?: string;
-  readonly attributes?: Readonly<Record<string, Attribute | undefined>>;
-}
-
-/** The inputs and outputs of a node; an optional input that is not given is undefined. */
-export interface NodeValues {
-  readonly inputs: readonly (Value | undefined)[];
-  readonly outputs: readonly Value[];
-}
 
 /** Domain of onnxruntime's own operators: fused matrix products and attention, which the standard lacks. */
 export const RUNTIME_DOMAIN = 'com.microsoft';

@@ -230,10 +230,8 @@ async function createFrom<C, M, W extends PartWeights, O extends object>(
   try {
     const path = pathOf(definition, config, options);
     const { store, prefix } = opened;
-    const placed =
-      adapters.length > 0
-        ? placeAdapters({ label, store, prefix, path, ...defined({ tied, siblings, fixed }) }, adapters)
-        : undefined;
+    const place = { label, store, prefix, path, ...defined({ tied, siblings, fixed }) };
+    const placed = adapters.length > 0 ? placeAdapters(place, adapters) : undefined;
     const replaced = placed ? { ...opened, store: placed.store } : opened;
     // Without `extend`, `W` is `PartWeights` itself.
     const weights = extend ? await extend(replaced, config, options) : (replaced as W);

@@ -101,12 +101,7 @@ export function settingsFromJson(file: JsonObject, where: string): ImageProcesso
     if (json[key] !== null || step === false) return json[key];
     throw mustBe(key, 'a value, or absent for the default', null, { code: 'INVALID_CONFIG', where });
   };
-  const [doResize, doCenterCrop, doRescale, doNormalize] = [
-    toStep(json['do_resize']),
-    toStep(json['do_center_crop']),
-    toStep(json['do_rescale']),
-    toStep(json['do_normalize']),
-  ];
+  const [doResize, doCenterCrop, doRescale, doNormalize] = STEPS.map((step) => toStep(json[step]));
   const overrides = {
     doResize,
     size: required('size', doResize),
@@ -135,6 +130,8 @@ function toCropRounding(value: unknown, where: string): CropRounding | undefined
   if (value === undefined || value === 'down' || value === 'half-even') return value;
   throw mustBe('crop_rounding', 'down or half-even', value, { code: 'INVALID_CONFIG', where });
 }
+
+const STEPS = ['do_resize', 'do_center_crop', 'do_rescale', 'do_normalize'] as const;
 
 /** As in HF, null disables a step; absent steps have the class default. */
 const toStep = (step: unknown): unknown => (step === null ? false : step);

@@ -9,7 +9,7 @@ import type { ModelSources } from '../checkpoint/model-sources.ts';
 import { type CheckpointParts, openCheckpointParts } from '../parts/checkpoint-parts.ts';
 import { expectImageInputs, PROMPT_INPUTS } from '../pipeline/image-inputs.ts';
 import { assembleBlip2, type Blip2ForConditionalGeneration } from './blip2-for-conditional-generation.ts';
-import type { ForwardOptions } from './conditional-generation.ts';
+import type { ForwardOptions } from './forward-options.ts';
 import type { LanguageModelOutput } from './forward-prompt.ts';
 import { createModelLoader, type ModelLoader } from './model-loader.ts';
 

@@ -3,7 +3,7 @@ import { mustBe, type PatchFeatures, type QFormer as QFormerPart, type QueryFeat
 import type { CheckpointLanguageModel } from '@blip2/language';
 import { expectForwardOptions } from '@blip2/part';
 import type { LanguageProjection, QFormerForwardOptions, QFormerOutput, QueryTokens } from '@blip2/qformer';
-import type { CheckpointVisionEncoder, OptionallyPooledOutput } from '@blip2/vision';
+import type { CheckpointVisionEncoder } from '@blip2/vision';
 
 import type { AdapterSelection } from '../adapters/named-adapters.ts';
 import type { ModelConfig } from '../checkpoint/model-config.ts';
@@ -16,40 +16,9 @@ import { expectEncodeOptions, isPixelValues, type PromptInputs, type PromptTasks
 import { expectFit, expectPromptsFit } from '../pipeline/expect-fit.ts';
 import { expectImageInputs } from '../pipeline/image-inputs.ts';
 import { mergePrompt, type VisualPrefix } from '../pipeline/merge-prompt.ts';
-import { expectDecoderInputs, forwardPrompt, lossOf, type PromptOutput, type TargetInputs } from './forward-prompt.ts';
+import { FORWARD_OPTIONS, type ForwardOptions, type ForwardOutput, TARGETS } from './forward-options.ts';
+import { expectDecoderInputs, forwardPrompt, lossOf, type TargetInputs } from './forward-prompt.ts';
 import { type TextGenerator, withGenerate } from './with-generate.ts';
-
-/** Requested outputs of `forward`. The first two default to the configuration. */
-export interface ForwardOptions {
-  /** Hidden states of every layer of the parts that run. */
-  readonly outputHiddenStates?: boolean;
-  /** Attention maps of every layer of the parts that run. */
-  readonly outputAttentions?: boolean;
-  /** Accept images of another size than the encoder's. Default: false. */
-  readonly interpolatePosEncoding?: boolean;
-  /** Return the key-value cache of the language model, `languageModelOutputs.pastKeyValues`. Default: false. */
-  readonly useCache?: boolean;
-}
-
-const FORWARD_OPTIONS: Readonly<Record<keyof ForwardOptions, true>> = {
-  outputHiddenStates: true,
-  outputAttentions: true,
-  interpolatePosEncoding: true,
-  useCache: true,
-};
-const TARGETS: Readonly<Record<keyof TargetInputs, true>> = {
-  labels: true,
-  decoderInputIds: true,
-  decoderAttentionMask: true,
-};
-
-/** Output of `forward`, from images to logits. */
-export interface ForwardOutput extends PromptOutput {
-  /** Absent if the input was a visual prefix; so is `qformerOutputs`. */
-  readonly visionOutputs?: OptionallyPooledOutput;
-  /** Of the queries, `lastHiddenState` `[batch, queries, hidden]`; with InstructBLIP followed by the instruction. */
-  readonly qformerOutputs?: QFormerOutput;
-}
 
 /** The interface shared by the whole models with a language model. */
 export interface ConditionalGeneration<Config, QFormer, Pipeline, Inputs extends PromptInputs>

@@ -19,10 +19,10 @@ import {
   assembleConditionalGeneration,
   type ConditionalGeneration,
   connectConditionalGeneration,
-  type ForwardOutput,
   type GenerationFamily,
   type GenerationParts,
 } from './conditional-generation.ts';
+import type { ForwardOutput } from './forward-options.ts';
 import type { TargetInputs } from './forward-prompt.ts';
 import { createModelLoader, type ModelLoader } from './model-loader.ts';
 

@@ -1,7 +1,8 @@
 import { Blip2Error } from '@blip2/interfaces';
 
 import { axisAt, formatAxes } from '../axes.ts';
-import type { Graph, NodeValues } from '../graph.ts';
+import type { Graph } from '../graph.ts';
+import type { NodeValues } from '../node-options.ts';
 import { add } from '../ops/elementwise.ts';
 import type { F32, Value } from '../value.ts';
 import type { GraphNode } from '../write-model.ts';

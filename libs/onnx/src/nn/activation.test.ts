@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 
 import { buildGraph } from '../build-graph.ts';
 import { layeredSpecs, layeredTensors, layeredValues } from '../layered.ts';
-import { recordWeights } from '../record-weights.ts';
+import { recordWeights } from '../plan/record-weights.ts';
 import { activation } from './activation.ts';
 
 interface Recorded {

@@ -1,6 +1,7 @@
 import { broadcastAxes } from '../axes.ts';
 import type { ElementType } from '../element-type.ts';
-import { type Graph, type NodeOptions, RUNTIME_DOMAIN } from '../graph.ts';
+import { type Graph, RUNTIME_DOMAIN } from '../graph.ts';
+import type { NodeOptions } from '../node-options.ts';
 import type { Value } from '../value.ts';
 
 type BinaryOperator = 'Add' | 'Sub' | 'Mul' | 'Div';

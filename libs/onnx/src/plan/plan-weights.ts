@@ -1,7 +1,7 @@
 import type { PlannedWeight, Precision, WeightStore } from '@blip2/interfaces';
 
+import type { WeightFinder } from '../weights.ts';
 import { recordGraphs } from './record-weights.ts';
-import type { WeightFinder } from './weights.ts';
 
 /**
  * Bytes of float16 and bfloat16 weights above which a part is converted to a float32 file: onnxruntime would widen them

@@ -1,15 +1,15 @@
 import { f32, i64, type StoredTensor, type StoredType, type WeightStore } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
 
-import { buildGraph } from './build-graph.ts';
-import { decodeModel } from './model-proto.ts';
-import { embedding } from './nn/embedding.ts';
-import { layerNorm } from './nn/layer-norm.ts';
-import { linear } from './nn/linear.ts';
+import { buildGraph } from '../build-graph.ts';
+import { decodeModel } from '../model-proto.ts';
+import { embedding } from '../nn/embedding.ts';
+import { layerNorm } from '../nn/layer-norm.ts';
+import { linear } from '../nn/linear.ts';
+import type { WeightSource } from '../weights.ts';
 import { planWeights } from './plan-weights.ts';
 import { expectPrecision, partPrecisions } from './precision.ts';
 import { type SensitiveLayers, sensitivePrecision } from './sensitive-layers.ts';
-import type { WeightSource } from './weights.ts';
 
 const SIZE = 64;
 const HEADS: readonly SensitiveLayers[] = [

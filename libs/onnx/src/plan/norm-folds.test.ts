@@ -1,15 +1,15 @@
 import { f32 } from '@blip2/interfaces';
 import { describe, expect, test } from 'vitest';
 
-import { buildGraph } from './build-graph.ts';
-import type { Graph } from './graph.ts';
-import { layerNorm } from './nn/layer-norm.ts';
-import { linear } from './nn/linear.ts';
-import { rmsNorm } from './nn/rms-norm.ts';
-import { add } from './ops/elementwise.ts';
+import { buildGraph } from '../build-graph.ts';
+import type { Graph } from '../graph.ts';
+import { layerNorm } from '../nn/layer-norm.ts';
+import { linear } from '../nn/linear.ts';
+import { rmsNorm } from '../nn/rms-norm.ts';
+import { add } from '../ops/elementwise.ts';
+import type { F32 } from '../value.ts';
+import type { Weights } from '../weights.ts';
 import { recordGraphs } from './record-weights.ts';
-import type { F32 } from './value.ts';
-import type { Weights } from './weights.ts';
 
 const square = { inFeatures: 8, outFeatures: 8, bias: true } as const;
 const norm = (g: Graph, x: F32, root: Weights): F32 => layerNorm(g, x, root.at('norm'), { epsilon: 1e-5 });

@@ -1,8 +1,8 @@
 import type { NormFold, StoredTensor } from '@blip2/interfaces';
 
+import type { WeightFinder } from '../weights.ts';
+import type { GraphNode } from '../write-model.ts';
 import { normFolds } from './norm-folds.ts';
-import type { WeightFinder } from './weights.ts';
-import type { GraphNode } from './write-model.ts';
 
 export interface RecordedWeight {
   readonly name: string;

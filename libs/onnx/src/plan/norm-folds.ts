@@ -1,6 +1,6 @@
 import type { NormFold } from '@blip2/interfaces';
 
-import type { GraphNode } from './write-model.ts';
+import type { GraphNode } from '../write-model.ts';
 
 const NORMS: ReadonlySet<string> = new Set(['LayerNormalization', 'SimplifiedLayerNormalization']);
 
