@@ -19,8 +19,8 @@ export interface EncodeOptions {
 /** Options of `prepare`. */
 export interface PrepareOptions {
   /**
-   * Also do what would delay the second use, for parts that have been used once: prepack weights, or map prepacked ones.
-   * Default: false.
+   * Also do what would delay the second use, for parts that have been used once: prepack weights, or map prepacked
+   * ones. Default: false.
    */
   readonly repeated?: boolean;
 }

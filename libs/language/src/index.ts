@@ -37,6 +37,8 @@ export {
   type Seq2SeqStepper,
   startSeq2SeqDecoding,
 } from './decoding/seq2seq-decoding.ts';
+export type { PositionValues } from './exported/position-values.ts';
+export type { NewPositions } from './exported/sequence-values.ts';
 export {
   languageFamilies,
   languageFamily,

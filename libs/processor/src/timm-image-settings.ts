@@ -1,6 +1,6 @@
 /**
- * Image settings of models of timm and open_clip, whose configuration describes the preprocessing, as they would be in a
- * `preprocessor_config.json`.
+ * Image settings of models of timm and open_clip, whose configuration describes the preprocessing, as they would be in
+ * a `preprocessor_config.json`.
  */
 import { isJsonObject, type JsonObject } from '@blip2/files';
 import { Blip2Error, mustBe } from '@blip2/interfaces';

@@ -62,9 +62,7 @@ interface Opened {
   dispose(): Promise<void>;
 }
 
-type Source = string | ModelSources;
-
-async function open(kind: FeatureKind, source: Source, options: LoadOptions): Promise<Opened> {
+async function open(kind: FeatureKind, source: string | ModelSources, options: LoadOptions): Promise<Opened> {
   if (kind === 'vision' || kind === 'language') {
     if (typeof source !== 'string')
       throw mustBe('qformer', 'a source with a Q-Former', source.qformer, { fix: 'Pass the folder of the part alone' });
@@ -96,7 +94,7 @@ async function openLanguage(folder: string, options: LoadOptions): Promise<Opene
   return { extract, queue: createCallQueue(options), dispose };
 }
 
-async function openGeneration(source: Source, options: LoadOptions): Promise<Opened> {
+async function openGeneration(source: string | ModelSources, options: LoadOptions): Promise<Opened> {
   const parts = await openCheckpointParts(source, options);
   const imageProcessor = await BlipImageProcessor.fromPretrained(parts.folders.images);
   const processor = lazyPromise(() => loadProcessor(parts));
@@ -105,7 +103,7 @@ async function openGeneration(source: Source, options: LoadOptions): Promise<Ope
   return { extract, imageProcessor, queue, dispose: async () => parts[Symbol.asyncDispose]() };
 }
 
-async function openInstruct(source: Source, options: LoadOptions): Promise<Opened> {
+async function openInstruct(source: string | ModelSources, options: LoadOptions): Promise<Opened> {
   const parts = await openModelParts(InstructBlipConfig, source, options);
   const { images, processor: text } = parts.folders;
   const imageProcessor = await BlipImageProcessor.fromPretrained(images);
@@ -115,7 +113,7 @@ async function openInstruct(source: Source, options: LoadOptions): Promise<Opene
   return { extract, imageProcessor, queue, dispose: async () => parts[Symbol.asyncDispose]() };
 }
 
-async function fromPretrained(source: Source, options: LoadOptions = {}): Promise<Blip2Features> {
+async function fromPretrained(source: string | ModelSources, options: LoadOptions = {}): Promise<Blip2Features> {
   await expectOptions(options);
   // The Q-Former's source has the configuration.
   const folder = await partFolder(typeof source === 'string' ? source : source.qformer, options);
@@ -156,4 +154,4 @@ function expectArguments(kind: FeatureKind, inputs: EmbedInputs, options: Featur
 }
 
 /** Loads the features of a checkpoint. */
-export const Blip2Features: PretrainedLoader<Source, Blip2Features> = { fromPretrained };
+export const Blip2Features: PretrainedLoader<string | ModelSources, Blip2Features> = { fromPretrained };

@@ -23,7 +23,7 @@ export interface SecondCaption {
 const MODEL = repositoryPath('apps/cli/models/blip2-opt-shapes');
 const IMAGE = repositoryPath('examples/left-of.png');
 
-/** Counts of the second caption of the demo: sessions, reads and page faults on the calling thread, bytes in workers. */
+/** Counts of the second caption of the demo. Sessions, reads and page faults are those of the calling thread. */
 export async function secondCaption(): Promise<SecondCaption> {
   return { ...(await onCallingThread()), ...(await betweenThreads()) };
 }
