@@ -9,9 +9,9 @@ import { openPartWeights, type PartWeights, pathStart, SAVE_OPTIONS, torchDtype 
 import { processorFolder, type ProcessorSources } from '@blip2/processor';
 import { visionFamily } from '@blip2/vision';
 
+import { copyCompanions } from './companion-files.ts';
 import { configJson, type ModelConfig } from './model-config.ts';
 import type { SaveModelOptions } from './save-model.ts';
-import { copyCompanions } from './companion-files.ts';
 
 /** A part that writes its own weights. */
 export interface SavablePart {
