@@ -1,6 +1,5 @@
 import {
   createFamilyRegistry,
-  expectMembers,
   type FamilyRegistry,
   readConfig,
   registerTextFamily,
@@ -12,12 +11,12 @@ import type { RecordedWeight } from '@blip2/onnx';
 import {
   type InitializeTensor,
   type LoadPartOptions,
-  PART_MEMBERS,
+  type PartFamilyDefinition,
   partSource,
   type PartWeights,
   plannedFiles,
+  registerPartFamily,
 } from '@blip2/part';
-import { expectModule, importInWorkers } from '@blip2/runtime';
 
 import { gemma3TextFamily } from './gemma3-text/gemma3-for-causal-lm.ts';
 import { gpt2Family } from './gpt2/gpt2-for-causal-lm.ts';
@@ -55,18 +54,11 @@ const registry: FamilyRegistry<LanguageFamily> = createFamilyRegistry({
 });
 
 /** A family of language models to add at run time. */
-export interface LanguageFamilyDefinition<C extends TextConfig> {
-  /** `model_type` of its `config.json`. */
-  readonly modelType: C['modelType'];
-  /** How its configurations are read, and what they declare. */
-  readonly config: TextFamily<C>;
-  readonly family: LanguageFamily<C>;
-  /**
-   * URL of the module that registers the family when it is imported, `import.meta.url` in that module. Threads and
-   * child processes with parts import it.
-   */
-  readonly module: string | URL;
-}
+export type LanguageFamilyDefinition<C extends TextConfig> = PartFamilyDefinition<
+  C['modelType'],
+  TextFamily<C>,
+  LanguageFamily<C>
+>;
 
 /**
  * Adds a family of language models, for everything that looks models up by `model_type`. Adding the same one again has
@@ -74,14 +66,11 @@ export interface LanguageFamilyDefinition<C extends TextConfig> {
  * @throws Blip2Error `INVALID_ARGUMENT` if the type belongs to another family, or a member has the wrong type.
  */
 export function registerLanguageFamily<C extends TextConfig>(definition: LanguageFamilyDefinition<C>): void {
-  expectMembers('definition', definition, { modelType: 'string', config: 'object', family: 'object' });
-  const { modelType, config, family, module } = definition;
-  expectMembers('family', family, { part: 'object', tokenEmbeddings: 'object' });
-  expectMembers('family.part', family.part, PART_MEMBERS);
-  expectModule(module);
-  registerTextFamily(modelType, config);
-  registry.register(modelType, family);
-  importInWorkers(module);
+  registerPartFamily<TextFamily, LanguageFamily>(definition, {
+    registry,
+    members: { tokenEmbeddings: 'object' },
+    registerConfig: registerTextFamily,
+  });
 }
 
 /**

@@ -12,14 +12,7 @@ export type { AdaptedPart, PlacedAdapters } from './adapters/placed-adapters.ts'
 export { type AdaptedModule, type Adapter, readAdapter, type ReplacedTensor } from './adapters/read-adapter.ts';
 export type { TiedEmbeddings } from './adapters/tied-names.ts';
 export { weightChanges } from './adapters/weight-changes.ts';
-export {
-  definePart,
-  definePartOfModel,
-  type LoadPartOptions,
-  type Part,
-  PART_MEMBERS,
-  type PartOfModel,
-} from './define-part.ts';
+export { definePart, definePartOfModel, type LoadPartOptions, type Part, type PartOfModel } from './define-part.ts';
 export { withFiniteOutputs } from './finite-outputs.ts';
 export {
   expectForwardOptions,
@@ -52,6 +45,7 @@ export {
   type RandomWeightsOptions,
   transformerInitializer,
 } from './random-weights.ts';
+export { type PartFamilyDefinition, registerPartFamily } from './register-part-family.ts';
 export { expectSavable, type SavePartOptions, savePartWeights, torchDtype } from './save-part.ts';
 export { sessionKey } from './session-key.ts';
 export type { DisposablePart, ExportedGraph, StandalonePart } from './standalone-part.ts';

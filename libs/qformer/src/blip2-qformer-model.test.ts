@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { Blip2QFormerModel } from './blip2-qformer-model.ts';
 import { buildQFormer, qformerSignature, qformerTensors } from './graph/qformer-graph.ts';
-import type { QFormerRequest } from './graph/qformer-request.ts';
+import { PLAIN_REQUEST, type QFormerRequest } from './graph/qformer-request.ts';
 import { LanguageProjection } from './heads/language-projection.ts';
 import { languageProjectionTensors } from './heads/language-projection-graph.ts';
 
@@ -52,13 +52,6 @@ describe.each(cases)('the projection of %s', (_, folder) => {
 
 /** Stored by checkpoints of 2023, read by nobody: the position ids of a text the Q-Former does not take. */
 const IGNORED: ReadonlySet<string> = new Set(['qformer.embeddings.position_ids']);
-const noRequest: QFormerRequest = {
-  queryLength: 'all',
-  hiddenStates: false,
-  attentions: false,
-  masked: false,
-  encoderMasked: false,
-};
 const flags = [false, true];
 const masks = flags.flatMap((masked) => flags.map((encoderMasked) => ({ masked, encoderMasked })));
 
@@ -72,7 +65,7 @@ describe('graphs', () => {
     expect(stored.length).toBeGreaterThan(30);
     for (const attentions of flags)
       for (const hiddenStates of flags) {
-        const request: QFormerRequest = { ...noRequest, attentions, hiddenStates };
+        const request: QFormerRequest = { ...PLAIN_REQUEST, attentions, hiddenStates };
         expect(buildQFormer(config, store, 'qformer', request).weightNames.toSorted(), JSON.stringify(request)).toEqual(
           stored,
         );
@@ -147,7 +140,7 @@ describe('graphs', () => {
 
   test('declare cross-attentions of layers with cross-attention only', async () => {
     const config = Blip2QFormerConfig.create({ numHiddenLayers: 5, crossAttentionFrequency: 3 });
-    const { outputs } = qformerSignature(config, { ...noRequest, attentions: true });
+    const { outputs } = qformerSignature(config, { ...PLAIN_REQUEST, attentions: true });
     expect(Object.keys(outputs).filter((name) => name.startsWith('cross_attentions'))).toHaveLength(2);
   });
 });

@@ -1,6 +1,5 @@
 import {
   createFamilyRegistry,
-  expectMembers,
   type FamilyRegistry,
   readConfig,
   registerVisionConfigFamily,
@@ -9,8 +8,14 @@ import {
 } from '@blip2/config';
 import type { PlannedWeight, PrecisionChoice } from '@blip2/interfaces';
 import type { RecordedWeight } from '@blip2/onnx';
-import { type InitializeTensor, PART_MEMBERS, partSource, type PartWeights, pathStart } from '@blip2/part';
-import { expectModule, importInWorkers } from '@blip2/runtime';
+import {
+  type InitializeTensor,
+  type PartFamilyDefinition,
+  partSource,
+  type PartWeights,
+  pathStart,
+  registerPartFamily,
+} from '@blip2/part';
 
 import { blip2VisionFamily, type LoadVisionOptions } from './blip2/blip2-vision-model.ts';
 import { clipVisionFamily } from './clip/clip-vision-encoder.ts';
@@ -40,18 +45,11 @@ const registry: FamilyRegistry<VisionFamily> = createFamilyRegistry({
 });
 
 /** A family of vision encoders to add at run time. */
-export interface VisionFamilyDefinition<C extends VisionConfig> {
-  /** `model_type` of its `config.json`. */
-  readonly modelType: C['modelType'];
-  /** How its configurations are read. */
-  readonly config: VisionConfigFamily<C>;
-  readonly family: VisionFamily<C>;
-  /**
-   * URL of the module that registers the family when it is imported, `import.meta.url` in that module. Threads and
-   * child processes with parts import it.
-   */
-  readonly module: string | URL;
-}
+export type VisionFamilyDefinition<C extends VisionConfig> = PartFamilyDefinition<
+  C['modelType'],
+  VisionConfigFamily<C>,
+  VisionFamily<C>
+>;
 
 /**
  * Adds a family of vision encoders, for everything that looks models up by `model_type`. Adding the same one again has
@@ -59,14 +57,10 @@ export interface VisionFamilyDefinition<C extends VisionConfig> {
  * @throws Blip2Error `INVALID_ARGUMENT` if the type belongs to another family, or a member has the wrong type.
  */
 export function registerVisionFamily<C extends VisionConfig>(definition: VisionFamilyDefinition<C>): void {
-  expectMembers('definition', definition, { modelType: 'string', config: 'object', family: 'object' });
-  const { modelType, config, family, module } = definition;
-  expectMembers('family', family, { part: 'object' });
-  expectMembers('family.part', family.part, PART_MEMBERS);
-  expectModule(module);
-  registerVisionConfigFamily(modelType, config);
-  registry.register(modelType, family);
-  importInWorkers(module);
+  registerPartFamily<VisionConfigFamily, VisionFamily>(definition, {
+    registry,
+    registerConfig: registerVisionConfigFamily,
+  });
 }
 
 /**

@@ -1,27 +1,15 @@
 import { describe, expect, test } from 'vitest';
 
 import { runFake } from '../fixtures/fake-environment.ts';
+import { loadCall, loadingCommands } from '../fixtures/loading-commands.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 import { demoModelFolder } from '../model/demo-model.ts';
 
 const MODEL = ['-m', 'owner/name', '--revision', 'refs/pr/1'];
 
-/** Every command that loads a model, with the arguments that it needs. */
-const loading: readonly (readonly string[])[] = [
-  ['caption'],
-  ['ask', '-q', 'what?'],
-  ['rank', '-q', 'what?', '-c', 'a', '-c', 'b'],
-  ['match', '-t', 'a text'],
-  ['embed', '--json'],
-  ['heatmap', '-o', 'map.png'],
-];
-
 describe('--revision', () => {
-  test.each(loading)('is passed on to the loader by %s', async (command, ...rest) => {
-    const at = await temporaryFolder({ 'a.png': 'image' });
-    const args = rest.map((value) => (value === 'map.png' ? at('map.png') : value));
-    const { calls } = await runFake([command, at('a.png'), ...args, ...MODEL]);
-    expect(calls.find(({ name }) => name === 'load')).toMatchObject({
+  test.each(loadingCommands)('is passed on to the loader by %s', async (...command) => {
+    expect(await loadCall(command, MODEL)).toMatchObject({
       source: 'owner/name',
       settings: { revision: 'refs/pr/1' },
     });

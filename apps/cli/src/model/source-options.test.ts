@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { runFake } from '../fixtures/fake-environment.ts';
+import { loadCall, loadingCommands } from '../fixtures/loading-commands.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 import { demoModelFolder } from './demo-model.ts';
 import { sourceOf } from './model-source.ts';
@@ -38,21 +39,10 @@ describe('the sources of a model', () => {
 });
 
 const PARTS = ['--vision', 'v', '--processor', 'p'];
-const loading: readonly (readonly string[])[] = [
-  ['caption'],
-  ['ask', '-q', 'what?'],
-  ['rank', '-q', 'what?', '-c', 'a', '-c', 'b'],
-  ['match', '-t', 'a text'],
-  ['embed', '--json'],
-  ['heatmap', '-o', 'map.png'],
-];
 
 describe('--vision, --qformer, --language and --processor', () => {
-  test.each(loading)('are passed on to the loader by %s', async (command, ...rest) => {
-    const at = await temporaryFolder({ 'a.png': 'image' });
-    const args = rest.map((value) => (value === 'map.png' ? at('map.png') : value));
-    const { calls } = await runFake([command, at('a.png'), ...args, '-m', demoModelFolder, ...PARTS]);
-    expect(calls.find(({ name }) => name === 'load')).toMatchObject({
+  test.each(loadingCommands)('are passed on to the loader by %s', async (...command) => {
+    expect(await loadCall(command, ['-m', demoModelFolder, ...PARTS])).toMatchObject({
       source: { qformer: demoModelFolder, vision: 'v', processor: 'p' },
     });
   });

@@ -2,7 +2,6 @@ import { mustBe } from '@blip2/interfaces';
 
 import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
-import { originalError } from '../failure.ts';
 import { expandImages } from '../images/expand-images.ts';
 import type { ImageInput } from '../images/image-inputs.ts';
 import type { ImageModel } from '../model/model-port.ts';
@@ -13,8 +12,9 @@ import { whileLocked } from '../output/output-lock.ts';
 import { expectNoInput, isJsonLines } from '../output/output-path.ts';
 import type { Outcome, ResultSink } from '../output/result-sink.ts';
 import type { ImageTask } from './image-task.ts';
-import { isAbort, listenForInterrupts } from './interruption.ts';
+import { listenForInterrupts } from './interruption.ts';
 import { noteDoneBefore } from './note-done-before.ts';
+import { outcomeOf } from './outcome-of.ts';
 import { keyOfLine, pendingOf } from './result-keys.ts';
 import { recordedModel, resumeOptionsOf } from './resume-options.ts';
 import { expectSheet, type SheetOfRun, sheetOfRun } from './sheet-of-run.ts';
@@ -59,39 +59,37 @@ async function runOn<Result, Model extends ImageModel>(
   const all = pendingOf(inputs, task.prompts, sink);
   const pending = all.filter(({ prompts }) => prompts.length > 0);
   const tally: Tally = { inputs: inputs.length, done: inputs.length - pending.length, failed: 0 };
-  let outcome: Outcome = 'failed';
-  try {
-    // Stream only one line to a terminal. Programs and files get whole lines, and several images are faster in batches.
-    const live =
-      !json &&
-      sheet === undefined &&
-      options.output === undefined &&
-      environment.stdout.isTTY === true &&
-      inputs.length === 1 &&
-      task.prompts.length === 1;
-    await workThrough(
-      {
-        json,
-        live,
-        task,
-        options: withSource(options, model.snapshot),
-        environment,
-        sink,
-        sheet,
-        signal,
-        pending: sheet ? all : pending,
-      },
-      tally,
-    );
-    outcome = 'finished';
-  } catch (error) {
-    if (!signal.aborted || !isAbort(originalError(error))) throw error;
-    outcome = 'interrupted';
-  } finally {
-    await closeBoth(sink, sheet, outcome);
-    // Unread input would keep the process alive.
-    if (inputs.some((input) => 'source' in input && input.source === 'stdin')) environment.stdin.destroy();
-  }
+  // Stream only one line to a terminal. Programs and files get whole lines, and several images are faster in batches.
+  const live =
+    !json &&
+    sheet === undefined &&
+    options.output === undefined &&
+    environment.stdout.isTTY === true &&
+    inputs.length === 1 &&
+    task.prompts.length === 1;
+  const outcome = await outcomeOf(
+    () =>
+      workThrough(
+        {
+          json,
+          live,
+          task,
+          options: withSource(options, model.snapshot),
+          environment,
+          sink,
+          sheet,
+          signal,
+          pending: sheet ? all : pending,
+        },
+        tally,
+      ),
+    async (end) => {
+      await closeBoth(sink, sheet, end);
+      // Unread input would keep the process alive.
+      if (inputs.some((input) => 'source' in input && input.source === 'stdin')) environment.stdin.destroy();
+    },
+    signal,
+  );
   const quiet = options.quiet === true;
   if (!quiet) noteDoneBefore(inputs.length - pending.length, inputs.length, 'images', environment);
   return conclude(outcome, tally, { quiet, resumable: sink.resumable }, environment);

@@ -1,6 +1,5 @@
 import type { Environment } from '../environment.ts';
 import { ExitCode } from '../exit-code.ts';
-import { originalError } from '../failure.ts';
 import { type ModelKind } from '../model/model-kinds.ts';
 import { withSource } from '../model/model-source.ts';
 import { openModel } from '../model/open-model.ts';
@@ -9,10 +8,11 @@ import { jsonLine } from '../output/display-text.ts';
 import { openSink } from '../output/open-sink.ts';
 import { whileLocked } from '../output/output-lock.ts';
 import type { OpenOutput } from '../output/output-request.ts';
-import type { Outcome, ResultSink } from '../output/result-sink.ts';
+import type { ResultSink } from '../output/result-sink.ts';
 import type { RecordedModel } from '../output/run-record.ts';
-import { isAbort, listenForInterrupts } from './interruption.ts';
+import { listenForInterrupts } from './interruption.ts';
 import { noteDoneBefore } from './note-done-before.ts';
+import { outcomeOf } from './outcome-of.ts';
 import { leftOf } from './result-keys.ts';
 import { recordedModel, resumeOptionsOf } from './resume-options.ts';
 
@@ -48,19 +48,13 @@ async function runOn<Result, Model extends AsyncDisposable>(
 ): Promise<ExitCode> {
   const model = await recordedModel(task, options, environment, signal);
   const sink = await openTextSink(task, texts, options, model, environment, signal);
-  let outcome: Outcome = 'failed';
-  try {
+  const work = async (): Promise<void> => {
     const pending = leftOf(texts, sink.done);
     if (options.quiet !== true) noteDoneBefore(texts.length - pending.length, texts.length, 'texts', environment);
     const loaded = withSource(options, model.snapshot);
     if (pending.length > 0) await writeResults(task, pending, loaded, environment, sink, signal);
-    outcome = 'finished';
-  } catch (error) {
-    if (!signal.aborted || !isAbort(originalError(error))) throw error;
-    outcome = 'interrupted';
-  } finally {
-    await sink.close(outcome);
-  }
+  };
+  const outcome = await outcomeOf(work, (end) => sink.close(end), signal);
   return outcome === 'finished' ? ExitCode.done : ExitCode.interrupted;
 }
 

@@ -1,22 +1,14 @@
-import OpenAI from 'openai';
+import type OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import {
-  chat,
-  dataUrl,
-  type DemoServer,
-  LEFT_OF_CAPTION,
-  leftOf,
-  oneStar,
-  startDemoServer,
-} from '../fixtures/demo-server.ts';
+import { chat, dataUrl, type DemoServer, LEFT_OF_CAPTION, leftOf, oneStar } from '../fixtures/demo-server.ts';
+import { startWithClient } from '../fixtures/openai-client.ts';
 
 const PATH = '/v1/chat/completions';
 let server: DemoServer;
 let client: OpenAI;
 beforeAll(async () => {
-  server = await startDemoServer();
-  client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 });
+  ({ server, client } = await startWithClient());
 });
 afterAll(() => server.close());
 

@@ -1,13 +1,13 @@
-import OpenAI from 'openai';
+import type OpenAI from 'openai';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-import { base64, dataUrl, type DemoServer, leftOf, oneStar, startDemoServer } from '../fixtures/demo-server.ts';
+import { base64, dataUrl, type DemoServer, leftOf, oneStar } from '../fixtures/demo-server.ts';
+import { startWithClient } from '../fixtures/openai-client.ts';
 
 let server: DemoServer;
 let client: OpenAI;
 beforeAll(async () => {
-  server = await startDemoServer();
-  client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'none', maxRetries: 0 });
+  ({ server, client } = await startWithClient());
 });
 afterAll(() => server.close());
 

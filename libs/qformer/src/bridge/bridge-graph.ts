@@ -21,7 +21,7 @@ import {
 } from '@blip2/onnx';
 
 import { buildQFormer, hasRelativePositions } from '../graph/qformer-graph.ts';
-import type { QFormerRequest } from '../graph/qformer-request.ts';
+import { PLAIN_REQUEST, type QFormerRequest } from '../graph/qformer-request.ts';
 import { buildTextEmbeddings } from '../graph/text-embeddings-graph.ts';
 import { buildLanguageProjection, type ProjectionSize } from '../heads/language-projection-graph.ts';
 import { qformerLayout } from '../qformer-layout.ts';
@@ -106,11 +106,9 @@ function embeddings(composition: Composition, plan: BridgePlan): F32 {
   const { norm } = qformerLayout(config);
   const text = hasText(config);
   const request: QFormerRequest = {
+    ...PLAIN_REQUEST,
     queryLength: text ? numQueryTokens : 'all',
-    hiddenStates: false,
-    attentions: false,
     masked: text,
-    encoderMasked: false,
     norm,
   };
   const positions = text ? concat(graph, [queries, textEmbeddings(composition, config)], 1) : queries;

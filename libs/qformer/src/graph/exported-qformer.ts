@@ -21,7 +21,7 @@ import type { PartWeights } from '@blip2/part';
 
 import type { QueryTokens } from '../query-tokens.ts';
 import { buildQFormer, hasRelativePositions } from './qformer-graph.ts';
-import type { QFormerRequest } from './qformer-request.ts';
+import { PLAIN_REQUEST, type QFormerRequest } from './qformer-request.ts';
 import { buildTextEmbeddings } from './text-embeddings-graph.ts';
 
 /** What a Q-Former is exported from. */
@@ -40,14 +40,6 @@ export interface TextNames {
   readonly ids: string;
   readonly mask: string;
 }
-
-const PLAIN: QFormerRequest = {
-  queryLength: 'all',
-  hiddenStates: false,
-  attentions: false,
-  masked: false,
-  encoderMasked: false,
-};
 
 /**
  * Queries over an image: `encoder_hidden_states [batch, patches, …]` → `last_hidden_state [batch, queries, hidden]`.
@@ -135,7 +127,7 @@ function expectExportable(part: ExportedQFormer): ExportedQFormer {
 }
 
 function requestOf({ norm }: ExportedQFormer, more: Partial<QFormerRequest>): QFormerRequest {
-  return { ...PLAIN, ...more, ...(norm !== undefined && { norm }) };
+  return { ...PLAIN_REQUEST, ...more, ...(norm !== undefined && { norm }) };
 }
 
 type TextValues = Readonly<Record<string, Value>>;

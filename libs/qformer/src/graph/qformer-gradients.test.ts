@@ -10,16 +10,9 @@ import { pseudoRandomTensor } from '@blip2/testing';
 import { expect, test } from 'vitest';
 
 import { buildQFormer } from './qformer-graph.ts';
-import type { QFormerRequest } from './qformer-request.ts';
+import { PLAIN_REQUEST, type QFormerRequest } from './qformer-request.ts';
 import { imageDistances, selfDistances } from './relative-positions.ts';
 
-const PLAIN: QFormerRequest = {
-  queryLength: 'all',
-  hiddenStates: false,
-  attentions: false,
-  masked: false,
-  encoderMasked: false,
-};
 const [BATCH, POSITIONS] = [2, 5];
 
 type Feeds = Record<string, Tensor>;
@@ -51,7 +44,7 @@ test.each(CASES)('%s', async (_, name, requested, more) => {
   const folder = join(import.meta.dirname, '../../../../tools/parity/cases', name, 'checkpoint');
   const config = Blip2QFormerConfig.fromJson(await readConfig(folder), folder);
   await using store = await openModelWeights(folder);
-  const request = { ...PLAIN, ...requested };
+  const request = { ...PLAIN_REQUEST, ...requested };
   const build = (weights: WeightSource): WrittenModel => buildQFormer(config, weights, 'qformer', request);
   const outputs = ['last_hidden_state', 'pooler_output'];
   const forward = build(store);

@@ -23,7 +23,7 @@ import {
 } from '@blip2/onnx';
 
 import { type LayerContext, qformerLayer } from './qformer-layer.ts';
-import type { QFormerRequest } from './qformer-request.ts';
+import { PLAIN_REQUEST, type QFormerRequest } from './qformer-request.ts';
 
 type FloatSpec = TensorSpec<'float32'>;
 type PastName = `past_${'key' | 'value'}.${number}`;
@@ -196,11 +196,8 @@ export function buildWholeQFormer(
   { norm, text = config.useQformerTextInput }: QFormerContent = {},
 ): void {
   buildQFormer(config, weights, prefix, {
+    ...PLAIN_REQUEST,
     queryLength: text ? 1 : 'all',
-    hiddenStates: false,
-    attentions: false,
-    masked: false,
-    encoderMasked: false,
     ...(norm !== undefined && { norm }),
   });
 }

@@ -17,3 +17,12 @@ export interface QFormerRequest {
   /** Path of the first norm below the graph's prefix. Default `layernorm`; InstructBLIP's is `embeddings.layernorm`. */
   readonly norm?: string;
 }
+
+/** All positions are queries, the hidden states of the last layer are the only output, and there are no masks. */
+export const PLAIN_REQUEST: QFormerRequest = {
+  queryLength: 'all',
+  hiddenStates: false,
+  attentions: false,
+  masked: false,
+  encoderMasked: false,
+};

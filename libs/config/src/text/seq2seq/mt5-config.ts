@@ -1,12 +1,6 @@
 import type { ConfigFormat } from '../../schema/define-config.ts';
 import type { TextFamily } from '../text-family.ts';
-import {
-  defineSeq2SeqConfig,
-  MULTILINGUAL_DEFAULTS,
-  type Seq2SeqConfig,
-  seq2SeqSizes,
-  seq2SeqStartToken,
-} from './seq2seq-config.ts';
+import { defineSeq2SeqConfig, MULTILINGUAL_DEFAULTS, type Seq2SeqConfig, seq2SeqFamily } from './seq2seq-config.ts';
 
 /** The multilingual mT5 language model (HF `MT5Config`): T5 v1.1 with other defaults. */
 export interface Mt5Config extends Seq2SeqConfig {
@@ -21,8 +15,4 @@ export const Mt5Config: ConfigFormat<Mt5Config> = defineSeq2SeqConfig<Mt5Config>
   scalesDecoderOutputs: () => false,
 });
 
-export const mt5Family: TextFamily<Mt5Config> = {
-  format: Mt5Config,
-  sizes: seq2SeqSizes,
-  decoderStartTokenId: seq2SeqStartToken,
-};
+export const mt5Family: TextFamily<Mt5Config> = seq2SeqFamily(Mt5Config);

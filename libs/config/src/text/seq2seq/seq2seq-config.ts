@@ -221,13 +221,13 @@ export function defineSeq2SeqConfig<C extends Seq2SeqConfig>(definition: Seq2Seq
   });
 }
 
-/** A tied head is one of several copies of the token embedding, all of which are counted. */
-export const seq2SeqSizes: TextFamily<Seq2SeqConfig>['sizes'] = ({ numLayers: layers }) => ({
-  layers,
-  hasTiedHead: false,
-});
-
-/** The first token of the decoder (HF `_get_decoder_start_token_id`). */
-export function seq2SeqStartToken({ decoderStartTokenId, bosTokenId }: Seq2SeqConfig): number | undefined {
-  return decoderStartTokenId ?? bosTokenId;
+/** What every family of the kind declares. */
+export function seq2SeqFamily<C extends Seq2SeqConfig>(format: ConfigFormat<C>): TextFamily<C> {
+  return {
+    format,
+    // A tied head is one of several copies of the token embedding, all of which are counted.
+    sizes: ({ numLayers: layers }) => ({ layers, hasTiedHead: false }),
+    // HF `_get_decoder_start_token_id`.
+    decoderStartTokenId: ({ decoderStartTokenId, bosTokenId }) => decoderStartTokenId ?? bosTokenId,
+  };
 }

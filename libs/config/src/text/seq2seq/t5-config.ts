@@ -1,7 +1,7 @@
 import type { ConfigFormat } from '../../schema/define-config.ts';
 import { ownValue } from '../../schema/json-values.ts';
 import type { TextFamily } from '../text-family.ts';
-import { defineSeq2SeqConfig, type Seq2SeqConfig, seq2SeqSizes, seq2SeqStartToken } from './seq2seq-config.ts';
+import { defineSeq2SeqConfig, type Seq2SeqConfig, seq2SeqFamily } from './seq2seq-config.ts';
 
 /** The T5 language model (HF `T5Config`), encoder-decoder. */
 export interface T5Config extends Seq2SeqConfig {
@@ -18,8 +18,6 @@ export const T5Config: ConfigFormat<T5Config> = defineSeq2SeqConfig<T5Config>({
 });
 
 export const t5Family: TextFamily<T5Config> = {
-  format: T5Config,
-  sizes: seq2SeqSizes,
-  decoderStartTokenId: seq2SeqStartToken,
+  ...seq2SeqFamily(T5Config),
   licences: [{ repositories: /flan-?t5/i, note: 'The Flan-T5 language model in it is licensed under Apache-2.0' }],
 };

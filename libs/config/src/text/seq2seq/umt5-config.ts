@@ -1,12 +1,6 @@
 import type { ConfigFormat } from '../../schema/define-config.ts';
 import type { TextFamily } from '../text-family.ts';
-import {
-  defineSeq2SeqConfig,
-  MULTILINGUAL_DEFAULTS,
-  type Seq2SeqConfig,
-  seq2SeqSizes,
-  seq2SeqStartToken,
-} from './seq2seq-config.ts';
+import { defineSeq2SeqConfig, MULTILINGUAL_DEFAULTS, type Seq2SeqConfig, seq2SeqFamily } from './seq2seq-config.ts';
 
 /** The UMT5 language model (HF `UMT5Config`): mT5 with a relative position bias in every layer. */
 export interface Umt5Config extends Seq2SeqConfig {
@@ -22,8 +16,4 @@ export const Umt5Config: ConfigFormat<Umt5Config> = defineSeq2SeqConfig<Umt5Conf
   hasBiasInEveryLayer: true,
 });
 
-export const umt5Family: TextFamily<Umt5Config> = {
-  format: Umt5Config,
-  sizes: seq2SeqSizes,
-  decoderStartTokenId: seq2SeqStartToken,
-};
+export const umt5Family: TextFamily<Umt5Config> = seq2SeqFamily(Umt5Config);
