@@ -54,6 +54,7 @@ describe('resolveFile', () => {
     '',
     '../secret.json',
     'sub/../../secret.json',
+    '../model/config.json',
     './config.json',
     'sub//x.json',
     'sub/',
