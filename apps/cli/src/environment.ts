@@ -35,6 +35,6 @@ export interface Environment {
   readonly serve: typeof serve;
   /** Decodes one image on the calling thread. */
   readonly openImage: OpenImage;
-  /** Decodes images on `threads` worker threads. */
-  readonly openReader: (threads: number) => Promise<ImageReader>;
+  /** Decodes images on `threads` worker threads, by default as many as suit the cores. */
+  readonly openReader: (threads: number | undefined) => Promise<ImageReader>;
 }

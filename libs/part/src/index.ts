@@ -45,7 +45,7 @@ export {
   type RandomWeightsOptions,
   transformerInitializer,
 } from './random-weights.ts';
-export { type PartFamilyDefinition, registerPartFamily } from './register-part-family.ts';
+export { type PartFamilyDefinition, type PartFamilyRole, registerPartFamily } from './register-part-family.ts';
 export { expectSavable, type SavePartOptions, savePartWeights, torchDtype } from './save-part.ts';
 export { sessionKey } from './session-key.ts';
 export type { DisposablePart, ExportedGraph, StandalonePart } from './standalone-part.ts';

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 import { BlipImageProcessor } from '../blip-image-processor.ts';
 import { decodeBytes, MAX_IMAGE_PIXELS } from '../images/decode-bytes.ts';
+import { defaultThreads } from './image-pool.ts';
 import { createImageThreads, type ImageThreads } from './image-threads.ts';
 
 const RULES = { autoOrient: false, maxPixels: MAX_IMAGE_PIXELS };
@@ -31,6 +32,11 @@ beforeAll(() => {
   threads = createImageThreads(2);
 });
 afterAll(() => threads[Symbol.asyncDispose]());
+
+test('without a number, there are as many threads as suit the cores', async () => {
+  await using fitting = createImageThreads();
+  expect(fitting.threads).toBe(defaultThreads());
+});
 
 describe('an image on another thread equals the same one on this thread', () => {
   const formats = ['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif'] as const;

@@ -2,7 +2,7 @@ import type { ImageSource, RgbImage } from '@blip2/interfaces';
 
 import type { DecodeImageOptions } from '../images/decode-image.ts';
 import type { ResamplingName } from '../resampling/filters.ts';
-import { createImagePool } from './image-pool.ts';
+import { createImagePool, defaultThreads } from './image-pool.ts';
 import { runImageTask } from './run-image-task.ts';
 
 /** Size in pixels to which an image is resized, and the filter. */
@@ -35,8 +35,11 @@ export interface ImageThreads extends AsyncDisposable {
   open(source: ImageSource, options?: OpenImageOptions): Promise<OpenedImage>;
 }
 
-/** Creates up to `count` threads, which start with the first image. They decode every image, however small. */
-export function createImageThreads(count: number): ImageThreads {
+/**
+ * Creates up to `count` threads, which start with the first image. They decode every image, however small. Default: one
+ * for every four cores, 1 to 4.
+ */
+export function createImageThreads(count: number = defaultThreads()): ImageThreads {
   const pool = createImagePool(count, { smallPixels: 0 });
   return {
     threads: count,
