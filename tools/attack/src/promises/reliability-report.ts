@@ -66,7 +66,8 @@ function measured({ fuzz, kills, mutants, noticed }: ReliabilityData): string {
     broken === undefined ? 'held' : 'broken',
   ]);
   const known = new Set(mutants.map(({ name }) => name));
-  const count = noticed.filter((row) => row.noticed && known.has(row.name)).length;
+  const tried = noticed.filter((row) => known.has(row.name));
+  const count = tried.filter((row) => row.noticed).length;
   return [
     '## Measured',
     `${grouped(cases)} generated cases (\`npm run attack\`):`,
@@ -77,7 +78,7 @@ function measured({ fuzz, kills, mutants, noticed }: ReliabilityData): string {
       ? `${mutants.length} mutants remove the check behind a promise (\`npm run promise-mutants\`). ` +
         'No run of all is recorded.'
       : 'Mutants that remove the check behind a promise (`npm run promise-mutants`): ' +
-        `${count} of ${mutants.length} fail a test.`,
+        `${count} of the ${tried.length} that recorded runs have tried fail a test; there are ${mutants.length}.`,
   ].join('\n\n');
 }
 
