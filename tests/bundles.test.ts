@@ -37,7 +37,9 @@ function workspace(): { root: string; folder: string } {
   onTestFinished(() => rmSync(root, { recursive: true, force: true }));
   const folder = join(root, 'libs/x');
   mkdirSync(join(root, 'apps'));
-  for (const [name, text] of Object.entries(FILES)) {
+  const sources = Object.keys(FILES).filter((name) => name.startsWith('dist/'));
+  const empty = sources.map((name): [string, string] => [name.replace(/^dist(.*)\.js$/, 'src$1.ts'), '']);
+  for (const [name, text] of [...Object.entries(FILES), ...empty]) {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), text);
   }
@@ -72,4 +74,16 @@ test('files that did not change are not written again, and files of removed modu
   bundle(root);
   expect(statSync(file).mtimeMs).toBe(before);
   expect(readdirSync(join(folder, 'bundle'), { recursive: true })).toEqual(names);
+});
+
+test('the compiled modules of deleted sources are no entry points, and address none', () => {
+  const { root, folder } = workspace();
+  bundle(root);
+  const names = readdirSync(join(folder, 'bundle'), { recursive: true });
+  writeFileSync(join(folder, 'dist/old.js'), "export const unused = new URL('./deep/unused.js', import.meta.url);");
+  bundle(root);
+  expect(readdirSync(join(folder, 'bundle'), { recursive: true })).toEqual(names);
+  rmSync(join(folder, 'src/deep/worker.ts'));
+  bundle(root);
+  expect(readdirSync(join(folder, 'bundle/deep'))).toEqual(['index.js']);
 });

@@ -48,7 +48,7 @@ function entryModules(folder) {
   const exported = Object.values(exports).flatMap(({ default: target }) =>
     target === undefined ? [] : [posix.relative('bundle', posix.normalize(target))],
   );
-  return [...new Set([...exported, ...addressedModules(join(folder, 'dist'))])];
+  return [...new Set([...exported, ...addressedModules(folder)])];
 }
 
 /**

@@ -6,18 +6,21 @@ const ADDRESS = /new URL\((['"])(\.[^'"]+)\1, import\.meta\.url\)/g;
 const MARK = './\0';
 
 /**
- * The compiled modules whose address is taken by another one, relative to `dist`.
- * @param {string} dist
+ * The compiled modules whose address is taken by another one, relative to `dist`. The compiler leaves the output of
+ * deleted sources there, which does not count.
+ * @param {string} folder
  */
-export function addressedModules(dist) {
+export function addressedModules(folder) {
+  const dist = join(folder, 'dist');
+  const hasSource = (path) => existsSync(join(folder, 'src', path.replace(/\.js$/, '.ts')));
   return readdirSync(dist, { recursive: true, encoding: 'utf8' })
-    .filter((path) => path.endsWith('.js'))
+    .filter((path) => path.endsWith('.js') && hasSource(path))
     .flatMap((path) =>
       [...readFileSync(join(dist, path), 'utf8').matchAll(ADDRESS)].map(([, , target]) =>
         posix.join(dirname(path), target),
       ),
     )
-    .filter((path) => path.endsWith('.js') && existsSync(join(dist, path)));
+    .filter((path) => path.endsWith('.js') && hasSource(path));
 }
 
 /**
