@@ -34,9 +34,10 @@ type VisionPart = (typeof VISION_PARTS)[number];
 /** Loads a checkpoint of any kind for the features of one component, in worker threads if it is a whole model. */
 export const loadEmbeddingModel: LoadEmbeddingModel = async (source, part, { dtype, module, layer, ...settings }) => {
   const options = { ...settings, ...dtypeOption(dtype), isolate: 'worker' } as const;
-  if (module === undefined) return fromFeatures(await Blip2Features.fromPretrained(source, options), part, layer);
-  const custom = await importModule(module);
-  if (!custom) return fromFeatures(await Blip2Features.fromPretrained(source, options), part, layer);
+  const custom = module === undefined ? undefined : await importModule(module);
+  // A module may only register model families.
+  if (module === undefined || !custom)
+    return fromFeatures(await Blip2Features.fromPretrained(source, options), part, layer);
   if (layer !== undefined)
     throw new Blip2Error('INVALID_ARGUMENT', '--layer cannot be used with --module: other parts have no layers');
   if (part === 'language') throw mustBe('--part', 'a component before the language model, with --module', part);

@@ -30,13 +30,15 @@ export function createModelHosts(isolate: Isolation): ModelHosts {
   const effective = effectiveIsolation(isolate);
   const vision = createPartHost({ isolate: effective });
   const language = createPartHost({ isolate: effective });
-  const starting: Promise<void>[] = [];
+  // Each host is started once, also if it was started ahead.
+  let visionStart: Promise<void> | undefined;
+  let languageStart: Promise<void> | undefined;
   return {
     vision,
     language,
-    startVision: () => void starting.push(vision.start(visionLoaders())),
-    startLanguage: () => void starting.push(language.start(languageLoader())),
-    started: async () => void (await Promise.all(starting)),
+    startVision: () => void (visionStart ??= vision.start(visionLoaders())),
+    startLanguage: () => void (languageStart ??= language.start(languageLoader())),
+    started: async () => void (await Promise.all([visionStart, languageStart])),
     abandon() {
       language.abandon();
       vision.abandon();

@@ -129,7 +129,8 @@ async function runAll(
   environment: Environment,
   signal: AbortSignal,
 ): Promise<PrecisionRun[]> {
-  const { partSource, runPrecision } = await import('./precision-run.ts');
+  const { runPrecision } = await import('./precision-run.ts');
+  const { partSource } = await import('@blip2/blip2');
   const found = await resolveModelSource(source, options, environment, signal);
   // The folder of an adapter stands for its base with the adapter.
   const resolving = { localFilesOnly: options.offline === true, signal };

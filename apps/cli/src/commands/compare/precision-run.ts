@@ -11,8 +11,6 @@ import { Blip2Processor } from '@blip2/processor';
 import type { ModelSource } from '../../model/model-source.ts';
 import { processMemory } from '../../model/process-memory.ts';
 
-export { partSource } from '@blip2/blip2';
-
 /** Results of one precision on one image. */
 export interface ImageRun {
   readonly text: string;
