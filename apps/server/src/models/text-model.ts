@@ -32,21 +32,21 @@ export function blip2TextModel(blip2: Blip2): TextModel {
     { name: 'qformer', run: (values) => qformer.query(values) },
     { name: 'projection', run: (values) => projection.project(values) },
   ]);
-  return textModel(blip2 as ImageTasks<KeptImage>, language, BLIP2, parts);
+  return textModel(blip2 as ImageTasks<KeptImage>, language, BLIP2, { parts, batching: blip2.batching });
 }
 
 /** An InstructBLIP checkpoint, served by its tasks. Its Q-Former needs an instruction: only the encoder runs alone. */
 export function instructBlipTextModel(blip2: InstructBlip): TextModel {
   const { vision, language } = blip2.pipeline;
   const parts = partRunner(vision.imageSize, [{ name: 'vision', run: (values) => vision.encode(values) }]);
-  return textModel(blip2 as ImageTasks<KeptImage>, language, INSTRUCT, parts);
+  return textModel(blip2 as ImageTasks<KeptImage>, language, INSTRUCT, { parts, batching: blip2.batching });
 }
 
 function textModel(
   tasks: ImageTasks<KeptImage>,
   language: LanguageModel,
   templates: Templates,
-  parts: TextModel['parts'],
+  { parts, batching }: Pick<TextModel, 'parts' | 'batching'>,
 ): TextModel {
   const { tokenizer, numQueryTokens } = tasks.processor;
   const promptText = ({ question, history }: ImagePrompt): string | undefined =>
@@ -60,6 +60,7 @@ function textModel(
   return {
     kind: 'text',
     parts,
+    batching,
     resizing: resizingOf(tasks.processor.imageProcessor),
     promptTokens,
     encode: (image, options) => tasks.encode(image, options),

@@ -4,6 +4,7 @@ import type { PixelValues } from '@blip2/interfaces';
 
 import type { KeptImage } from '../images/encoded-image.ts';
 import { unlessAborted } from '../lifetime/unless-aborted.ts';
+import type { PromptCounts } from './prompt-states.ts';
 
 /** What a cache holds, and how often it was of use. */
 export interface ImageCacheStatus {
@@ -11,6 +12,10 @@ export interface ImageCacheStatus {
   readonly misses: number;
   readonly images: number;
   readonly bytes: number;
+  /** Tokens of prompts about these images. */
+  readonly promptTokens: number;
+  /** Those that continued an earlier prompt and were not prefilled again. */
+  readonly reusedTokens: number;
 }
 
 /** Which image. */
@@ -53,6 +58,7 @@ export function createImageCache<Image extends KeptImage>(maxBytes: number): Ima
   /** Dropped, but in use. */
   const leaving = new Set<Entry<Image>>();
   const count = { hits: 0, misses: 0 };
+  const prompts: PromptCounts = { positions: 0, reused: 0 };
   const bytes = (): number =>
     [...entries.values()].reduce((sum, { encoded }) => sum + (encoded?.batch.byteLength ?? 0), 0);
 
@@ -80,7 +86,7 @@ export function createImageCache<Image extends KeptImage>(maxBytes: number): Ima
     entry.image.then(
       (image) => {
         entry.encoded = image;
-        image.batch.states?.enable(STATES_PER_IMAGE);
+        image.batch.states?.enable(STATES_PER_IMAGE, prompts);
       },
       () => {
         if (entries.get(key) === entry) entries.delete(key);
@@ -105,6 +111,12 @@ export function createImageCache<Image extends KeptImage>(maxBytes: number): Ima
       },
       get bytes() {
         return bytes();
+      },
+      get promptTokens() {
+        return prompts.positions;
+      },
+      get reusedTokens() {
+        return prompts.reused;
       },
     },
     async get({ pixelValues, variant, signal }, encode) {

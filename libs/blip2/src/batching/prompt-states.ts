@@ -10,13 +10,19 @@ export interface PromptState extends AsyncDisposable {
   readonly shared: number;
 }
 
+/** Positions of prompts about kept images, and how many of them were not prefilled again. */
+export interface PromptCounts {
+  positions: number;
+  reused: number;
+}
+
 /** Prompts and answers after the images of a batch, kept so that later ones that begin alike continue them. */
 export interface PromptStates extends AsyncDisposable {
   readonly byteLength: number;
   /** Whether any is kept. */
   readonly isEnabled: boolean;
-  /** Keeps this many, the most recent ones. None before. */
-  enable(most: number): void;
+  /** Keeps this many, the most recent ones, and counts what they save. None before. */
+  enable(most: number, counts: PromptCounts): void;
   /** A fork of what shares most ids with the prompt after image `row`, if any is shared. */
   find(row: number, ids: TokenIds): Promise<PromptState | undefined>;
   /** Keeps a decoding that has processed image `row` and then `ids`. It belongs to the states from now on. */
@@ -33,6 +39,7 @@ interface Kept {
 export function createPromptStates(): PromptStates {
   let kept: readonly Kept[] = [];
   let most = 0;
+  let counts: PromptCounts = { positions: 0, reused: 0 };
 
   async function drop(dropped: readonly Kept[]): Promise<void> {
     kept = kept.filter((state) => !dropped.includes(state));
@@ -45,8 +52,9 @@ export function createPromptStates(): PromptStates {
     get isEnabled() {
       return most > 0;
     },
-    enable: (count) => void (most = count),
+    enable: (number, shared) => void ([most, counts] = [number, shared]),
     async find(row, ids) {
+      counts.positions += ids.length;
       let [best, shared]: [Kept | undefined, number] = [undefined, 0];
       for (const state of kept) {
         // At least one id is prefilled, for its logits.
@@ -57,6 +65,7 @@ export function createPromptStates(): PromptStates {
       try {
         const decoding = await best.decoding.fork();
         await decoding.crop(decoding.length - (best.ids.length - shared));
+        counts.reused += shared;
         return { decoding, shared, [Symbol.asyncDispose]: () => decoding[Symbol.asyncDispose]() };
       } catch (error) {
         if (!isWorkerFailure(error)) throw error;

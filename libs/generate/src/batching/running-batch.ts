@@ -76,19 +76,26 @@ export function createRunningBatch(): RunningBatch {
     if (members.size === 0) await clear();
   }
 
-  async function join({ view }: PendingStep): Promise<void> {
-    if (members.has(view)) return;
+  /** Adds a decoding to the batch, unless it is a member. One that cannot be added fails alone. */
+  async function join({ view, reject }: PendingStep): Promise<boolean> {
+    if (members.has(view)) return true;
     const { decoding: own, rows: ownRows } = view.place;
     if (!decoding) {
       [decoding, rows] = [own, ownRows.length];
       members.add(view);
-      return;
+      return true;
     }
-    await decoding.append?.(own, ownRows);
+    try {
+      await decoding.append?.(own, ownRows);
+    } catch (error) {
+      reject(error);
+      return false;
+    }
     members.add(view);
     view.place = { decoding, rows: range(ownRows.length).map((row) => rows + row) };
     rows += ownRows.length;
     await own[Symbol.asyncDispose]();
+    return true;
   }
 
   return {
@@ -98,19 +105,14 @@ export function createRunningBatch(): RunningBatch {
     has: (view) => members.has(view),
     isIncomplete: (steps) => [...members].some((member) => !steps.some(({ view }) => view === member)),
     async step(pending) {
-      const steps = pending.filter(({ view, reject }) => {
-        try {
-          view.expectAlive();
-          return true;
-        } catch (error) {
-          reject(error);
-          return false;
-        }
-      });
-      if (steps.length === 0) return;
+      let steps = pending;
       try {
+        steps = refuse(pending, ({ view }) => view.expectAlive());
         await dismissOthers(steps);
-        for (const step of steps) await join(step);
+        const joined = [];
+        for (const step of steps) if (await join(step)) joined.push(step);
+        steps = joined;
+        if (steps.length === 0) return;
         const order = arrange(steps);
         const parents = order.map(({ parent }) => parent);
         const isUnchanged = parents.length === rows && parents.every((parent, row) => parent === row);
@@ -129,6 +131,19 @@ export function createRunningBatch(): RunningBatch {
     remove,
     rowsOf: (view) => (members.has(view) ? rows : view.place.rows.length),
   };
+}
+
+/** The steps that pass a check. Others are rejected with its error. */
+function refuse(steps: readonly PendingStep[], check: (step: PendingStep) => void): PendingStep[] {
+  return steps.filter((step) => {
+    try {
+      check(step);
+      return true;
+    } catch (error) {
+      step.reject(error);
+      return false;
+    }
+  });
 }
 
 /** Assigns the rows of the next step so that few of them move: most stay where they are. */
