@@ -8,7 +8,6 @@ import { resolveSource } from '@blip2/hub';
 import { Blip2Error, defined } from '@blip2/interfaces';
 
 import { unlessAborted } from '../requests/unless-aborted.ts';
-
 import { matchModel } from './match-model.ts';
 import type { ServedModel } from './served-model.ts';
 import { blip2TextModel, instructBlipTextModel } from './text-model.ts';

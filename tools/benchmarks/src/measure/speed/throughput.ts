@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
-import { Blip2, type BatchingStatus, createBlip2 } from '@blip2/blip2';
+import { type BatchingStatus, Blip2, createBlip2 } from '@blip2/blip2';
 import { mustBe, type PrecisionChoice, type RgbImage } from '@blip2/interfaces';
 import type { Isolation } from '@blip2/runtime';
 
