@@ -50,6 +50,8 @@ const SAMPLE_MS = 1000;
 /** The part of a run in which caches fill and sessions open. */
 const WARM_UP = 0.3;
 const REFUSED_PAUSE_MS = 200;
+/** Milliseconds after which an answer is lost: more than the server gives a request. */
+const LOST_MS = 400_000;
 
 /** Sends mixed work of many clients to a server, and looks at what it answers and at what it takes. */
 export async function runLoad(server: ServedProcess, options: LoadOptions): Promise<LoadResult> {
@@ -81,7 +83,7 @@ export async function runLoad(server: ServedProcess, options: LoadOptions): Prom
     while (performance.now() < end) {
       const job = nextJob(next);
       const started = performance.now();
-      const answer = await send(server.url, job).catch((error: unknown) => String(error));
+      const answer = await Promise.race([send(server.url, job), noAnswer()]).catch((error: unknown) => String(error));
       const outcome = await judge(job, answer, expected);
       outcomes[outcome]++;
       if (outcome === 'failed') count(failures, typeof answer === 'string' ? answer : answer.text.slice(0, 200));
@@ -118,6 +120,12 @@ export async function runLoad(server: ServedProcess, options: LoadOptions): Prom
   return { ...result, broken: brokenPromises(result, options) };
 }
 
+/** What stands for an answer that did not come. */
+async function noAnswer(): Promise<LoadAnswer> {
+  await new Promise((resolve) => void setTimeout(resolve, LOST_MS).unref());
+  return { status: 200, text: '', firstMs: LOST_MS, isGone: false };
+}
+
 /** Sends a request and reads its whole answer, or leaves after the first piece of it. */
 async function send(url: string, { path, body, leaves = false }: LoadJob): Promise<LoadAnswer> {
   const begin = performance.now();
@@ -136,7 +144,9 @@ async function send(url: string, { path, body, leaves = false }: LoadJob): Promi
     for await (const piece of response.body ?? []) {
       if (text === '') firstMs = performance.now() - begin;
       text += decoder.decode(piece as Uint8Array, { stream: true });
-      if (leaves && status === 200) controller.abort();
+      if (!leaves || status !== 200) continue;
+      controller.abort();
+      break;
     }
   } catch (error) {
     if (!controller.signal.aborted) throw error;
