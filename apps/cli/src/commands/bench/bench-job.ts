@@ -1,4 +1,5 @@
 import type { ModelSource } from '../../model/model-source.ts';
+import type { Isolate } from '../../options/common-options.ts';
 
 /** The measurement of one process: one precision of one model. */
 export interface BenchJob {
@@ -11,6 +12,7 @@ export interface BenchJob {
   /** The value of `--dtype`. */
   readonly dtype: string;
   readonly threads?: number;
+  readonly isolate?: Isolate;
   /** Number of timed rounds, after one warm-up round. */
   readonly rounds: number;
   /** Length of every caption, in tokens. */

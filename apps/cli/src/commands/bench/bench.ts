@@ -16,6 +16,8 @@ import {
   addPrecisionsOption,
   addReportOptions,
   addSourceOptions,
+  type Isolate,
+  isolateOption,
   offlineOption,
   type ReportOptions,
   revisionOption,
@@ -36,6 +38,7 @@ interface BenchOptions extends ReportOptions, Omit<SourceOptions, 'model'> {
   readonly rounds: number;
   readonly newTokens: number;
   readonly threads?: number;
+  readonly isolate?: Isolate;
   readonly offline?: boolean;
   readonly revision?: string;
   readonly module?: string;
@@ -74,6 +77,7 @@ Examples:
         DEFAULT_NEW_TOKENS,
       )
       .addOption(threadsOption())
+      .addOption(isolateOption())
       .addOption(revisionOption())
       .addOption(offlineOption());
     addSourceOptions(command);
@@ -89,7 +93,7 @@ Examples:
     const { signal } = interruption;
     const [named] = command.args;
     const source = sourceOf({ ...options, ...defined({ model: named }) }, { demoFolder: demoModelFolder });
-    const { module } = options;
+    const { module, isolate } = options;
     await importFamilies(module);
     const isDemo = named === undefined && source === demoModelFolder && options.revision === undefined;
     const model = isDemo ? source : await resolveModelSource(source, options, environment, signal);
@@ -97,7 +101,7 @@ Examples:
     const threads = options.threads ?? (await measuredThreads());
     const rows: BenchRow[] = [];
     for (const dtype of dtypes) {
-      const job = { model, image: image.file, dtype, rounds, newTokens, ...defined({ threads, module }) };
+      const job = { model, image: image.file, dtype, rounds, newTokens, ...defined({ threads, isolate, module }) };
       const row = await measure(job, options, signal);
       if (typeof row === 'number') return row;
       rows.push(row);
