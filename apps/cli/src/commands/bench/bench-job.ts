@@ -5,6 +5,8 @@ import type { Isolate } from '../../options/common-options.ts';
 export interface BenchJob {
   /** Folder of the checkpoint, or of each part. */
   readonly model: ModelSource;
+  /** Folders of adapters. */
+  readonly adapters: readonly string[];
   /** Module that registers model families. */
   readonly module?: string;
   /** Image file. */
