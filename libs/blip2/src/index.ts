@@ -115,7 +115,7 @@ export type { SavableModel } from './retrieval/savable-model.ts';
 export type { Scores } from './retrieval/similarity.ts';
 export { Blip2, type Blip2TaskParts, createBlip2 } from './tasks/blip2.ts';
 export type { Conversation } from './tasks/chat/conversation.ts';
-export type { ImageTasks } from './tasks/image-tasks.ts';
+export type { ImageTasks, TaskPrompts } from './tasks/image-tasks.ts';
 export { createInstructBlip, InstructBlip, type InstructBlipTaskParts } from './tasks/instructblip.ts';
 export { loadImageTasks } from './tasks/load-image-tasks.ts';
 export { captionPreset, shortAnswerPreset } from './tasks/presets.ts';
