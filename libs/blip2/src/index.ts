@@ -104,6 +104,7 @@ export {
 export type { ClassifyOptions, LabelScore } from './retrieval/classify-images.ts';
 export type { EmbedInputs, EmbedOptions, EmbedPart } from './retrieval/embed-inputs.ts';
 export type { RetrievalTaskOptions, RetrievalTaskParts } from './retrieval/encode-retrieval-inputs.ts';
+export { meanVector } from './retrieval/mean-vector.ts';
 export type { RankedCandidate, RetrieveOptions } from './retrieval/rank-candidates.ts';
 export {
   RETRIEVAL_CONTENT,
