@@ -12,6 +12,7 @@ import {
 import { defined, type LanguageModel } from '@blip2/interfaces';
 import { resizingOf } from '@blip2/processor';
 
+import { noHeatmap, textHeatmap } from '../heatmap/model-heatmaps.ts';
 import { partRunner } from './part-runner.ts';
 import type { ImagePrompt, TextModel } from './served-model.ts';
 
@@ -32,21 +33,21 @@ export function blip2TextModel(blip2: Blip2): TextModel {
     { name: 'qformer', run: (values) => qformer.query(values) },
     { name: 'projection', run: (values) => projection.project(values) },
   ]);
-  return textModel(blip2 as ImageTasks<KeptImage>, language, BLIP2, parts);
+  return textModel(blip2 as ImageTasks<KeptImage>, language, BLIP2, { parts, heatmap: textHeatmap(blip2) });
 }
 
 /** An InstructBLIP checkpoint, served by its tasks. Its Q-Former needs an instruction: only the encoder runs alone. */
 export function instructBlipTextModel(blip2: InstructBlip): TextModel {
   const { vision, language } = blip2.pipeline;
   const parts = partRunner(vision.imageSize, [{ name: 'vision', run: (values) => vision.encode(values) }]);
-  return textModel(blip2 as ImageTasks<KeptImage>, language, INSTRUCT, parts);
+  return textModel(blip2 as ImageTasks<KeptImage>, language, INSTRUCT, { parts, heatmap: noHeatmap });
 }
 
 function textModel(
   tasks: ImageTasks<KeptImage>,
   language: LanguageModel,
   templates: Templates,
-  parts: TextModel['parts'],
+  own: Pick<TextModel, 'parts' | 'heatmap'>,
 ): TextModel {
   const { tokenizer, numQueryTokens } = tasks.processor;
   const promptText = ({ question, history }: ImagePrompt): string | undefined =>
@@ -59,7 +60,7 @@ function textModel(
 
   return {
     kind: 'text',
-    parts,
+    ...own,
     resizing: resizingOf(tasks.processor.imageProcessor),
     promptTokens,
     encode: (image, options) => tasks.encode(image, options),
