@@ -16,7 +16,7 @@ const TINY = 1e-15;
 /** Counts that BLEU is computed from. */
 interface Counts {
   readonly length: number;
-  /** Length of the reference that is closest, the shorter one of two. */
+  /** Number of words of the closest reference, the shorter one of two. */
   readonly referenceLength: number;
   /** Number of n-grams, and how many of them are in a reference. */
   readonly guesses: readonly number[];

@@ -44,7 +44,7 @@ const SPLIT: ReadonlyMap<string, readonly [string, string]> = new Map([
   ['lemme', ['lem', 'me']],
   ['gimme', ['gim', 'me']],
 ]);
-/** Names of brackets, and the tokens that the reference implementation leaves out. */
+/** Names of brackets, and the tokens that pycocoevalcap leaves out. */
 const BRACKETS: ReadonlyMap<string, string> = new Map([
   ['(', '-lrb-'],
   [')', '-rrb-'],

@@ -11,7 +11,7 @@ const SCALE = 10;
 interface Vector {
   readonly weights: readonly ReadonlyMap<string, number>[];
   readonly norms: readonly number[];
-  /** Number of pairs of words, which the reference implementation takes for the length. */
+  /** Number of pairs of words, which pycocoevalcap takes for the length. */
   readonly length: number;
 }
 

@@ -9,8 +9,8 @@ const MIN_ANSWERS = 2;
 
 /**
  * VQA accuracy (Antol et al., 2015) of the official evaluation: over all annotators, the mean of
- * `min(1, matches among the others / 3)`. Answers are normalized (`normalizeAnswer`) unless all annotators gave the same
- * one; then the prediction has to equal it to the letter, as in the official code.
+ * `min(1, matches among the others / 3)`. Answers are normalized (`normalizeAnswer`) unless all annotators gave the
+ * same one; then the prediction has to equal it to the letter, as in the official code.
  * @param answers of each question those of its annotators; the data sets have ten
  * @throws Blip2Error `INVALID_ARGUMENT` for empty lists, lists of different lengths, and fewer than two answers.
  */
