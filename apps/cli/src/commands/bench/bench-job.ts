@@ -1,3 +1,5 @@
+import type { ThreadChoice } from '@blip2/interfaces';
+
 import type { ModelSource } from '../../model/model-source.ts';
 
 /** The measurement of one process: one precision of one model. */
@@ -10,7 +12,7 @@ export interface BenchJob {
   readonly image: string;
   /** The value of `--dtype`. */
   readonly dtype: string;
-  readonly threads?: number;
+  readonly threads?: number | Partial<ThreadChoice>;
   /** Number of timed rounds, after one warm-up round. */
   readonly rounds: number;
   /** Length of every caption, in tokens. */

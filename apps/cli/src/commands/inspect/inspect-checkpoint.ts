@@ -22,6 +22,7 @@ import { memoryReport } from './memory-report.ts';
 import { openSource } from './open-source.ts';
 import { byPrecision, PRECISIONS, precisionSize, type PrecisionSizes } from './precision-report.ts';
 import { taskParts } from './task-parts.ts';
+import { threadReport } from './thread-report.ts';
 import { partReports } from './weights-report.ts';
 
 /** Where a checkpoint is read from, and the adapters that are checked with it. */
@@ -86,6 +87,7 @@ export async function inspectCheckpoint(
     ...(download && { download }),
     runs: unsupported.length > 0 ? [] : PRECISIONS,
     ...(config && tensors && sizes && { memory: memoryReport(config, tensors, hasLanguageModel, sizes) }),
+    ...(sizes && { threads: await threadReport(tensors?.reduce((sum, { byteLength }) => sum + byteLength, 0) ?? 0) }),
     unsupported,
   };
 }

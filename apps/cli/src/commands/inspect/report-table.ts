@@ -3,6 +3,7 @@ import { listNames } from '@blip2/blip2';
 import { byteSize, oneLine } from '../../output/display-text.ts';
 import type { CheckpointReport, MemoryReport, PartReport, PrecisionSize, TaskReport } from './checkpoint-report.ts';
 import { PRECISIONS } from './precision-report.ts';
+import { threadsText } from './thread-report.ts';
 
 type Row = readonly [name: string, value: string];
 
@@ -13,6 +14,7 @@ export function reportTable(report: CheckpointReport): string {
     ...architectureRows(report),
     ...weightRows(report),
     ...precisionRows(report),
+    ...(report.threads ? [['threads', threadsText(report.threads)] as const] : []),
     ...taskRows(report.tasks ?? []),
     ['runs', verdict(report)],
   ];
