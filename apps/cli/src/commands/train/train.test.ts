@@ -18,7 +18,7 @@ describe('blip2 train', () => {
     ]);
     expect([exitCode, stderr]).toEqual([0, '3 examples, 5 weights, 3 of 3 steps.\n']);
     expect(stdout).toBe('1\t1.0000\t1.00e-3\n2\t0.5000\t1.00e-3\n3\t0.3333\t1.00e-3\nout\n');
-    expect(JSON.parse(calls[0]?.what ?? '')).toEqual({
+    expect(JSON.parse(String(calls[0]?.['what']))).toEqual({
       pairs: 'pairs.jsonl',
       model: demoModelFolder,
       output: 'out',
@@ -56,8 +56,8 @@ describe('blip2 train', () => {
 
   test('ends after its step on Ctrl-C, and says how to go on', async () => {
     const { exitCode, stdout, stderr } = await runFake(['train', 'p.jsonl', '-o', 'out', '--steps', '9'], {
-      onCall: ({ name, what }, signals) => {
-        if (name === 'step' && what === '4') signals.emit('SIGINT');
+      onCall: (call, signals) => {
+        if (call.name === 'step' && call['what'] === '4') signals.emit('SIGINT');
       },
     });
     expect(exitCode).toBe(130);
