@@ -16,6 +16,7 @@ import { inspectCommand } from './commands/inspect/inspect.ts';
 import { matchCommand } from './commands/match/match.ts';
 import { rankCommand } from './commands/rank/rank.ts';
 import { serveCommand } from './commands/serve/serve.ts';
+import { trainCommand } from './commands/train/train.ts';
 import type { Environment } from './environment.ts';
 import type { ExitCode } from './exit-code.ts';
 import { helpFormat } from './options/help-format.ts';
@@ -31,6 +32,7 @@ const COMMANDS: readonly CliCommand[] = [
   embedCommand,
   heatmapCommand,
   serveCommand,
+  trainCommand,
   inspectCommand,
   compareCommand,
   benchCommand,
