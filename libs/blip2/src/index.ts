@@ -7,7 +7,9 @@ export { modelTensors } from './checkpoint/model-tensors.ts';
 export { type PlannedFile, plannedFiles } from './checkpoint/planned-weights.ts';
 export { type CheckpointTask, type RunnableTasks, runnableTasks } from './checkpoint/runnable-tasks.ts';
 export type { SaveModelOptions } from './checkpoint/save-model.ts';
+export { openSinglePart, type SinglePart, singlePartOf } from './checkpoint/single-part.ts';
 export {
+  expectNoneMissing,
   isTokenEmbedding,
   listNames,
   missingTensors,

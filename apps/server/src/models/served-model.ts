@@ -3,6 +3,8 @@ import type { ImagePrompt } from '@blip2/blip2/messages';
 import type { ImageSource, PixelValues, Tensor } from '@blip2/interfaces';
 import type { Resizing } from '@blip2/processor';
 
+import type { ModelHeatmap } from '../heatmap/model-heatmaps.ts';
+
 /** A text that is being generated, and the size of its prompt. */
 export interface StartedText {
   readonly stream: TextStream;
@@ -45,6 +47,11 @@ export interface TextModel extends AsyncDisposable {
   readonly parts: PartRunner;
   /** The size of its images, so that they are resized as soon as they are decoded. */
   readonly resizing: Resizing | undefined;
+  /**
+   * Maps the contribution of each region of an image to the score of a text.
+   * @throws Blip2Error `INVALID_ARGUMENT` for a subject that this kind of checkpoint cannot score.
+   */
+  readonly heatmap: ModelHeatmap;
 }
 
 /** A retrieval checkpoint as the routes use it. */
@@ -60,6 +67,11 @@ export interface MatchModel extends AsyncDisposable {
   readonly parts: PartRunner;
   /** The size of its images, so that they are resized as soon as they are decoded. */
   readonly resizing: Resizing | undefined;
+  /**
+   * Maps the contribution of each region of an image to the score of a text.
+   * @throws Blip2Error `INVALID_ARGUMENT` for a subject that this kind of checkpoint cannot score.
+   */
+  readonly heatmap: ModelHeatmap;
 }
 
 /** Runs the parts of a model on pixel values. */
