@@ -2,6 +2,7 @@ import type { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 
 import type { ModelHosts, StartHostsOptions } from '@blip2/blip2/hosts';
+import type { ServeMcpOptions } from '@blip2/mcp';
 import type { serve } from '@blip2/server';
 import type { train } from '@blip2/train';
 
@@ -36,6 +37,8 @@ export interface Environment {
   readonly serve: typeof serve;
   /** Trains the bridge of a model. */
   readonly train: typeof train;
+  /** Serves MCP until the client disconnects. */
+  readonly serveMcp: (options: ServeMcpOptions) => Promise<void>;
   /** Decodes one image on the calling thread. */
   readonly openImage: OpenImage;
   /** Decodes images on `threads` worker threads, by default as many as suit the cores. */

@@ -14,6 +14,7 @@ import { exportCommand } from './commands/export/export.ts';
 import { heatmapCommand } from './commands/heatmap/heatmap.ts';
 import { inspectCommand } from './commands/inspect/inspect.ts';
 import { matchCommand } from './commands/match/match.ts';
+import { mcpCommand } from './commands/mcp/mcp.ts';
 import { rankCommand } from './commands/rank/rank.ts';
 import { serveCommand } from './commands/serve/serve.ts';
 import { trainCommand } from './commands/train/train.ts';
@@ -33,6 +34,7 @@ const COMMANDS: readonly CliCommand[] = [
   heatmapCommand,
   serveCommand,
   trainCommand,
+  mcpCommand,
   inspectCommand,
   compareCommand,
   benchCommand,
