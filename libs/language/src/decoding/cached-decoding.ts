@@ -40,6 +40,7 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
   /** Slots at the start that are padding in every row, and do not count. */
   #padding = 0;
   readonly append?: NonNullable<Decoding['append']>;
+  #firstRows: number | undefined;
 
   constructor(stepper: CachedStepper<M>, memory: M, cache: KeyValueCache, mask: AttentionMask, logits?: Logits) {
     this.#stepper = stepper;
@@ -94,6 +95,9 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
       this.#mask = more.parents.map((parent) => this.#mask[parent] ?? []);
       this.#updatePadding();
     }
+    // Several positions are a prompt; other texts follow it. Where texts join and leave, each step decides anew.
+    const isFirst = this.#isJoined || this.#firstRows === undefined;
+    this.#firstRows = inputsEmbeds.dims[1] > 1 ? undefined : isFirst ? rows : this.#firstRows;
     return this.read(inputsEmbeds, newMask, more.logits ?? 'last');
   }
 
@@ -114,6 +118,7 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
       cache,
       memory: this.#memory,
       bias: causalBias(attentionMask, cache.length, cache.capacity, sequence),
+      firstRows: this.#firstRows ?? inputsEmbeds.dims[0],
       logitPositions: scored === 'all' ? Array.from({ length: sequence }, (_, index) => index) : [sequence - 1],
     });
     cache.append(newKeys, newValues);
@@ -179,6 +184,7 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
 
   #twin(...state: [memory: M, cache: KeyValueCache, mask: AttentionMask, logits: Logits | undefined]): Decoding {
     const twin = new CachedDecoding(this.#stepper, ...state);
+    twin.#firstRows = this.#firstRows;
     twin.#isJoined = this.#isJoined;
     twin.#updatePadding();
     return twin;

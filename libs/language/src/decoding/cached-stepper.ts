@@ -23,6 +23,8 @@ export interface CachedStep<M> {
   readonly bias: ReturnType<typeof causalBias>;
   /** Indices of the new positions to compute logits for. */
   readonly logitPositions: readonly number[];
+  /** Rows of the first step of single positions since the prompt, which this may be. */
+  readonly firstRows: number;
 }
 
 export interface CachedStepOutput {

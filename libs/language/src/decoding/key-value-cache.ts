@@ -1,5 +1,6 @@
 import type { Tensor } from '@blip2/interfaces';
 
+import { addRows, type CopyOptions, firstDifference, moveRows, shiftedSpans, type Span } from './cache-rows.ts';
 import { expectRows } from './expect-rows.ts';
 
 export interface CacheSize {
@@ -14,15 +15,6 @@ export type NewRows = Tensor<'float32', [rows: number, sequence: number, hidden:
 
 /** Slots are added in steps, so that the arrays are not copied for each token. Unused slots are masked. */
 const GROWTH = 32;
-
-interface CopyOptions {
-  readonly capacity?: number;
-  readonly rowCapacity?: number;
-  /** First slot that is copied. */
-  readonly from?: number;
-  /** Slot that it is copied to. */
-  readonly to?: number;
-}
 
 function roundedUp(length: number): number {
   return Math.ceil(length / GROWTH) * GROWTH;
@@ -45,6 +37,8 @@ export class KeyValueCache {
   #values: Float32Array[];
   /** The arrays are shared with a fork and must not be written. */
   #shared = false;
+  /** What each row was filled with. Rows have equal contents where they have equal spans. */
+  #spans: readonly (readonly Span[])[];
 
   constructor(size: CacheSize, rows: number) {
     this.#size = size;
@@ -52,6 +46,7 @@ export class KeyValueCache {
     this.#rowCapacity = rows;
     this.#keys = Array.from({ length: size.layers }, () => new Float32Array(0));
     this.#values = Array.from({ length: size.layers }, () => new Float32Array(0));
+    this.#spans = Array.from({ length: rows }, () => []);
   }
 
   /** A cache of complete tensors, whose arrays it shares. */
@@ -63,6 +58,7 @@ export class KeyValueCache {
     cache.#keys = keys.map(({ data }) => data);
     cache.#values = values.map(({ data }) => data);
     cache.#shared = true;
+    cache.#spans = Array.from({ length: rows }, () => [{ start: 0 }]);
     return cache;
   }
 
@@ -99,6 +95,8 @@ export class KeyValueCache {
     else if (this.#shared) this.#copy(this.#identity());
     keys.forEach((rows, layer) => this.#store(rows, this.#keys[layer]));
     values.forEach((rows, layer) => this.#store(rows, this.#values[layer]));
+    const start = this.#length;
+    this.#spans = this.#spans.map((spans) => [...spans, { start }]);
     this.#length = length;
   }
 
@@ -116,23 +114,15 @@ export class KeyValueCache {
       const rowCapacity = count > this.#rowCapacity ? Math.max(count, 2 * this.#rowCapacity) : this.#rowCapacity;
       this.#copy(this.#identity(), { capacity, rowCapacity, to: length - this.#length });
     }
-    const { heads, headSize } = this.#size;
-    const stride = this.#capacity * headSize;
-    const used = other.#length * headSize;
-    const start = (length - other.#length) * headSize;
-    const copy = (target: Float32Array, source: Float32Array | undefined): void => {
-      for (const [index, row] of rows.entries()) {
-        for (let head = 0; head < heads; head++) {
-          const into = target.subarray(((this.#rows + index) * heads + head) * stride).subarray(0, stride);
-          const from = (row * heads + head) * other.#capacity * headSize;
-          // What a row left behind here may be NaN, which a mask does not remove.
-          into.fill(0, 0, start).fill(0, start + used);
-          if (source) into.set(source.subarray(from, from + used), start);
-        }
-      }
-    };
-    this.#keys.forEach((target, layer) => copy(target, other.#keys[layer]));
-    this.#values.forEach((target, layer) => copy(target, other.#values[layer]));
+    const into = { ...this.#size, capacity: this.#capacity, length, first: this.#rows };
+    const from = { capacity: other.#capacity, length: other.#length, rows };
+    this.#keys.forEach((target, layer) => addRows(target, into, other.#keys[layer], from));
+    this.#values.forEach((target, layer) => addRows(target, into, other.#values[layer], from));
+    const added = shiftedSpans(
+      rows.map((row) => other.#spans[row] ?? []),
+      length - other.#length,
+    );
+    this.#spans = [...this.#spans, ...added];
     this.#rows = count;
     this.#length = length;
   }
@@ -147,6 +137,7 @@ export class KeyValueCache {
 
   crop(length: number): void {
     this.#length = Math.min(this.#length, length);
+    this.#spans = this.#spans.map((spans) => spans.filter(({ start }) => start < length));
   }
 
   /** Removes the first `count` slots and makes room for more positions, at least `added`. */
@@ -164,6 +155,7 @@ export class KeyValueCache {
     twin.#capacity = this.#capacity;
     twin.#keys = this.#keys;
     twin.#values = this.#values;
+    twin.#spans = this.#spans;
     twin.#shared = true;
     this.#shared = true;
     return twin;
@@ -177,6 +169,7 @@ export class KeyValueCache {
     picked.#capacity = this.#capacity;
     picked.#keys = this.#keys;
     picked.#values = this.#values;
+    picked.#spans = this.#spans;
     picked.#copy(rows, { from });
     return picked;
   }
@@ -211,6 +204,8 @@ export class KeyValueCache {
     };
     this.#keys = this.#keys.map(copy);
     this.#values = this.#values.map(copy);
+    const spans = shiftedSpans(this.#spans, to - from);
+    this.#spans = parents.map((parent) => spans[parent] ?? []);
     this.#rows = parents.length;
     this.#rowCapacity = rowCapacity;
     this.#capacity = capacity;
@@ -218,15 +213,18 @@ export class KeyValueCache {
     this.#shared = false;
   }
 
-  /** Copies rows in place. Only rows that change are written; their sources are copied first. */
+  /**
+   * Copies rows in place, from the first position on at which a row differs from its parent: beams share their prompt
+   * and often more.
+   */
   #moveRows(parents: readonly number[]): void {
-    const { heads, headSize } = this.#size;
-    const stride = heads * this.#capacity * headSize;
-    const changed = parents.flatMap((parent, row) => (parent === row ? [] : [{ parent, row }]));
-    for (const data of [...this.#keys, ...this.#values]) {
-      const sources = changed.map(({ parent }) => data.slice(parent * stride, (parent + 1) * stride));
-      changed.forEach(({ row }, index) => data.set(sources[index] ?? [], row * stride));
-    }
+    const moves = parents.flatMap((parent, row) => {
+      const start = firstDifference(this.#spans[parent] ?? [], this.#spans[row] ?? []);
+      return start === undefined ? [] : [{ parent, row, start }];
+    });
+    const shape = { ...this.#size, capacity: this.#capacity, length: this.#length };
+    for (const data of [...this.#keys, ...this.#values]) moveRows(data, moves, shape);
+    this.#spans = parents.map((parent) => this.#spans[parent] ?? []);
     this.#rows = parents.length;
   }
 
