@@ -22,10 +22,10 @@ export interface Environment {
   /** Ends the process immediately, like an unhandled signal of this name. */
   readonly exitNow: (signal: EndingSignal) => void;
   /**
-   * Starts the threads of a model, before the library is loaded in this one. Absent where models run on the calling
+   * Starts the threads or processes of a model, before the library is loaded in this one. Absent where models run on the calling
    * thread.
    */
-  readonly startHosts?: (options: Pick<StartHostsOptions, 'language'>) => Promise<ModelHosts>;
+  readonly startHosts?: (options: StartHostsOptions) => Promise<ModelHosts>;
   readonly loadModel: LoadModel;
   readonly loadRetrievalModel: Load<RetrievalModel>;
   readonly loadEmbeddingModel: LoadEmbeddingModel;

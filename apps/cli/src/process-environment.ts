@@ -21,8 +21,7 @@ export const processEnvironment: Environment = {
     process.removeAllListeners(signal);
     process.kill(process.pid, signal);
   },
-  startHosts: async (options) =>
-    (await import('@blip2/blip2/hosts')).startModelHosts({ isolate: 'worker', ...options }),
+  startHosts: async (options) => (await import('@blip2/blip2/hosts')).startModelHosts(options),
   loadModel: async (source, options) => (await import('./model/load-model.ts')).loadModel(source, options),
   loadRetrievalModel: async (source, options) =>
     (await import('./model/load-retrieval-model.ts')).loadRetrievalModel(source, options),

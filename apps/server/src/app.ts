@@ -8,7 +8,7 @@ import { addPage } from './page/page-files.ts';
 import { startCall } from './requests/call.ts';
 import { failureOf } from './requests/failure.ts';
 import { parseBody } from './requests/parse-body.ts';
-import { parseJsonBody, readBody } from './requests/read-body.ts';
+import { isBinaryBody, parseJsonBody, readBody } from './requests/read-body.ts';
 import { failureResponse, respond } from './routes/respond.ts';
 import type { Route, ServerContext } from './routes/route.ts';
 import { ROUTES } from './routes/routes.ts';
@@ -68,7 +68,7 @@ async function answer(
     if (route.isOpen !== true && server.isEnding()) throw ending();
     const bytes =
       route.method === 'post' ? await readBody(request, limits.maxBodyBytes, call.signal) : new Uint8Array();
-    const isBinary = route.binary?.some((type) => request.headers.get('content-type')?.startsWith(type)) ?? false;
+    const isBinary = route.binary !== undefined && isBinaryBody(request.headers, bytes, route.binary);
     const body = route.body && !isBinary ? parseBody(route.body, parseJsonBody(bytes)) : undefined;
     return route.handle({ server, call, body, bytes, headers: request.headers, params: context.req.param() });
   };

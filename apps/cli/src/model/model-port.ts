@@ -104,7 +104,7 @@ export interface EmbeddingModel extends ImageModel {
 /** Options of loading a model. `onPlan` and `onProgress` report downloads and conversions. */
 export interface LoadSettings extends Pick<
   LoadOptions,
-  'adapters' | 'device' | 'threads' | 'hosts' | 'repeated' | 'revision' | 'onPlan' | 'onProgress'
+  'adapters' | 'device' | 'threads' | 'isolate' | 'hosts' | 'repeated' | 'revision' | 'onPlan' | 'onProgress'
 > {
   /** The value of `--dtype`. */
   readonly dtype?: string;

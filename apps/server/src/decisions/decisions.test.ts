@@ -59,6 +59,8 @@ describe('decisions', () => {
     ];
     const about = async (image: Uint8Array) =>
       (await server.post('/v1/decisions', { model: 'itm', input: input(image), questions })).body.answers;
+    const { body } = await server.post('/v1/decisions', { model: 'itm', input: input(), questions });
+    expect(body.usage.input_tokens).toBeGreaterThan(10);
     const [star, isStar] = await about(oneStar);
     const [left, isNoStar] = await about(leftOf);
     expect([star.choice, left.choice]).toEqual(['a', 'b']);

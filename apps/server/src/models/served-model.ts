@@ -1,16 +1,9 @@
-import type { KeptImage, MatchScore, RankedAnswer, TaskOptions, TextStream, Turn } from '@blip2/blip2';
+import type { KeptImage, MatchScore, RankedAnswer, TaskOptions, TextStream } from '@blip2/blip2';
+import type { ImagePrompt } from '@blip2/blip2/messages';
 import type { ImageSource, PixelValues, Tensor } from '@blip2/interfaces';
 import type { Resizing } from '@blip2/processor';
 
 import type { ModelHeatmap } from '../heatmap/model-heatmaps.ts';
-
-/** A prompt about an image. */
-export interface ImagePrompt {
-  /** Absent: the image is described. */
-  readonly question?: string | undefined;
-  /** Earlier questions and answers. A caption is a turn without a question, and comes first. */
-  readonly history: readonly Turn[];
-}
 
 /** A text that is being generated, and the size of its prompt. */
 export interface StartedText {
@@ -40,7 +33,7 @@ export interface TextModel extends AsyncDisposable {
    * @throws Blip2Error when the stream is used: the codes of `caption` and `answer`.
    */
   write(image: KeptImage, prompt: ImagePrompt, options: TaskOptions & OperationOptions): StartedText;
-  /** Scores candidate answers, best first. */
+  /** Scores candidate answers, best first; without a question, as captions. */
   rank(
     image: KeptImage,
     prompt: ImagePrompt,

@@ -41,6 +41,23 @@ function tooLarge(maxBytes: number, got: string): Blip2Error {
   });
 }
 
+const BRACE = '{'.charCodeAt(0);
+/** Space, tab, line feed, carriage return: what may precede a JSON value. */
+const SPACES: ReadonlySet<number | undefined> = new Set([0x20, 0x09, 0x0a, 0x0d]);
+
+/**
+ * Whether a body is bytes rather than JSON: by its media type or, since some clients send none or a wrong one with
+ * bytes, by its first character.
+ */
+export function isBinaryBody(headers: Headers, bytes: Uint8Array, types: readonly string[]): boolean {
+  const type = headers.get('content-type') ?? '';
+  if (types.some((binary) => type.startsWith(binary))) return true;
+  if (type.startsWith('application/json') || bytes.byteLength === 0) return false;
+  let start = 0;
+  while (SPACES.has(bytes[start])) start++;
+  return bytes[start] !== BRACE;
+}
+
 /**
  * Parses a JSON body. An empty body is an empty object.
  * @throws Blip2Error `INVALID_ARGUMENT` if it is not JSON in UTF-8.

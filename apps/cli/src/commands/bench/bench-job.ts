@@ -1,9 +1,12 @@
 import type { ModelSource } from '../../model/model-source.ts';
+import type { Isolate } from '../../options/common-options.ts';
 
 /** The measurement of one process: one precision of one model. */
 export interface BenchJob {
   /** Folder of the checkpoint, or of each part. */
   readonly model: ModelSource;
+  /** Folders of adapters. */
+  readonly adapters: readonly string[];
   /** Module that registers model families. */
   readonly module?: string;
   /** Image file. */
@@ -11,6 +14,7 @@ export interface BenchJob {
   /** The value of `--dtype`. */
   readonly dtype: string;
   readonly threads?: number;
+  readonly isolate?: Isolate;
   /** Number of timed rounds, after one warm-up round. */
   readonly rounds: number;
   /** Length of every caption, in tokens. */

@@ -1,18 +1,20 @@
 import { Blip2Error, mustBe } from '@blip2/interfaces';
 
-import type { ImagePrompt } from '../models/served-model.ts';
-import type { RequestImage } from './image-reader.ts';
+import type { ImagePrompt } from './image-prompt.ts';
+
+/** An image of a message: encoded bytes, or a URL. */
+export type MessageImage = Uint8Array | string;
 
 /** A message of a chat request. */
 export interface ChatMessage {
   readonly role: 'system' | 'user' | 'assistant';
   readonly text: string;
-  readonly images: readonly RequestImage[];
+  readonly images: readonly MessageImage[];
 }
 
 /** An image and a prompt about it. */
 export interface ImageConversation {
-  readonly image: RequestImage;
+  readonly image: MessageImage;
   readonly prompt: ImagePrompt;
 }
 
@@ -54,7 +56,7 @@ export function toConversation(messages: readonly ChatMessage[]): ImageConversat
  * The image that all messages are about.
  * @throws Blip2Error `INVALID_ARGUMENT`.
  */
-export function onlyImage(images: readonly RequestImage[]): RequestImage {
+export function onlyImage(images: readonly MessageImage[]): MessageImage {
   const [first] = images;
   if (first === undefined)
     throw new Blip2Error('INVALID_ARGUMENT', 'messages must contain an image', {
@@ -71,7 +73,7 @@ export function onlyImage(images: readonly RequestImage[]): RequestImage {
   return first;
 }
 
-function isSame(a: RequestImage, b: RequestImage): boolean {
+function isSame(a: MessageImage, b: MessageImage): boolean {
   if (typeof a === 'string' || typeof b === 'string') return a === b;
   return Buffer.compare(a, b) === 0;
 }

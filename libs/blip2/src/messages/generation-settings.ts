@@ -1,5 +1,6 @@
-import type { TaskOptions } from '@blip2/blip2';
 import { defined } from '@blip2/interfaces';
+
+import type { TaskOptions } from '../tasks/task-options.ts';
 
 /** The sampling options of a request, under the names that all its APIs agree on. Null is as absent. */
 export interface SamplingFields {
@@ -19,8 +20,8 @@ const LEAST_TEMPERATURE = 0.01;
 const SEEDS = 2 ** 32;
 
 /**
- * Converts sampling options to those of the library. Without a temperature above 0, generation is greedy and the
- * options of sampling have no effect. A limit of tokens above `maxNewTokens` is lowered to it.
+ * Converts sampling options to those of the library. Without a temperature above 0, or with a `topP` of 0, generation is
+ * greedy and the options of sampling have no effect. A limit of tokens above `maxNewTokens` is lowered to it.
  */
 export function generationSettings(
   { maxTokens, temperature, topP, topK, minP, repetitionPenalty, seed, stop }: SamplingFields,
@@ -33,7 +34,7 @@ export function generationSettings(
     repetitionPenalty: repetitionPenalty ?? undefined,
     stopStrings: stopStrings.length > 0 ? stopStrings : undefined,
   };
-  if (!temperature || temperature < LEAST_TEMPERATURE) return defined(common);
+  if (!temperature || temperature < LEAST_TEMPERATURE || topP === 0) return defined(common);
   return defined({
     ...common,
     doSample: true,

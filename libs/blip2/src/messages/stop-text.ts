@@ -7,6 +7,8 @@ export interface StopText {
   add(piece: string): string;
   /** The rest, at the end of the text. */
   end(): string;
+  /** Whether a stop string has been found. */
+  readonly hasStopped: boolean;
 }
 
 /** @param stops None: every piece is returned at once. */
@@ -25,6 +27,9 @@ export function createStopText(stops: readonly string[]): StopText {
       return text;
     },
     end: () => (hasStopped ? '' : held),
+    get hasStopped() {
+      return hasStopped;
+    },
   };
 }
 

@@ -9,6 +9,7 @@ describe('generation settings', () => {
     ['nothing', {}, {}],
     ['nulls', { temperature: null, topP: null, stop: null, seed: null, maxTokens: null }, {}],
     ['temperature 0: greedy, whatever else', { temperature: 0, topP: 0.5, topK: 3, seed: 1 }, {}],
+    ['topP 0: greedy', { temperature: 1, topP: 0 }, {}],
     ['more tokens than allowed', { maxTokens: 1000 }, { maxNewTokens: 100 }],
     ['fewer tokens', { maxTokens: 3 }, { maxNewTokens: 3 }],
     ['no tokens', { maxTokens: 0 }, {}],
