@@ -54,7 +54,7 @@ test('colors are those of the scale, and values are interpolated between the cen
   expect(colorOf(0)).toEqual(COLOR_STOPS[0]);
   expect(colorOf(1)).toEqual(COLOR_STOPS.at(-1));
   expect(colorOf(7)).toEqual(COLOR_STOPS.at(-1));
-  expect(colorOf(0.5)).toEqual([35, 145, 140]);
+  expect(colorOf(0.5)).toEqual([35, 144, 140]);
   const map = { rows: 1, columns: 2, values: [0, 1] };
   expect([0, 0.25, 0.5, 0.75, 1].map((x) => valueAt(map, x, 0.5))).toEqual([0, 0, 0.5, 1, 1]);
 });
