@@ -41,8 +41,8 @@ export interface LanguageModelOptions {
 }
 
 /**
- * The tasks of a checkpoint as a language model of the AI SDK. An image without text is described; an image with text is
- * a question about it; a schema with one enum property is answered by ranking its values.
+ * The tasks of a checkpoint as a language model of the AI SDK. An image without text is described; an image with text
+ * is a question about it; a schema with one enum property is answered by ranking its values.
  */
 export function createLanguageModel({
   modelId,

@@ -93,6 +93,11 @@ describe('decisions', () => {
   });
 });
 
+test('systemone refuses a state that is nested too deeply', async () => {
+  const body = `{"state":${'['.repeat(9000)}${']'.repeat(9000)},"assets":{},"questions":{}}`;
+  expect(await server.post('/v1/systemone', body)).toMatchObject({ status: 400, body: { error: { param: 'body' } } });
+});
+
 test('systemone answers questions by name', async () => {
   const { status, body } = await server.post('/v1/systemone', {
     assets: { photo: { type: 'image', format: 'png', data_base64: base64(leftOf) } },
