@@ -1,5 +1,4 @@
 import { type Blip2ForImageTextRetrieval, type Blip2Retrieval, meanVector } from '@blip2/blip2';
-import type { Tensor, VisionEncoder } from '@blip2/interfaces';
 import { resizingOf } from '@blip2/processor';
 
 import { matchHeatmap } from '../heatmap/model-heatmaps.ts';
