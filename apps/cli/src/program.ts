@@ -17,6 +17,7 @@ import { matchCommand } from './commands/match/match.ts';
 import { mcpCommand } from './commands/mcp/mcp.ts';
 import { rankCommand } from './commands/rank/rank.ts';
 import { serveCommand } from './commands/serve/serve.ts';
+import { trainCommand } from './commands/train/train.ts';
 import type { Environment } from './environment.ts';
 import type { ExitCode } from './exit-code.ts';
 import { helpFormat } from './options/help-format.ts';
@@ -32,6 +33,7 @@ const COMMANDS: readonly CliCommand[] = [
   embedCommand,
   heatmapCommand,
   serveCommand,
+  trainCommand,
   mcpCommand,
   inspectCommand,
   compareCommand,

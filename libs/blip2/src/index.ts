@@ -6,7 +6,7 @@ export { type ModelFolders, type ModelSources, readSourcesConfig, resolveSources
 export { modelTensors } from './checkpoint/model-tensors.ts';
 export { type PlannedFile, plannedFiles } from './checkpoint/planned-weights.ts';
 export { type CheckpointTask, type RunnableTasks, runnableTasks } from './checkpoint/runnable-tasks.ts';
-export type { SaveModelOptions } from './checkpoint/save-model.ts';
+export { type ModelContent, saveModel, type SaveModelOptions } from './checkpoint/save-model.ts';
 export { openSinglePart, type SinglePart, singlePartOf } from './checkpoint/single-part.ts';
 export {
   expectNoneMissing,

@@ -1,3 +1,5 @@
+import type { ThreadChoice } from '@blip2/interfaces';
+
 import type { ModelSource } from '../../model/model-source.ts';
 import type { Isolate } from '../../options/common-options.ts';
 
@@ -13,7 +15,7 @@ export interface BenchJob {
   readonly image: string;
   /** The value of `--dtype`. */
   readonly dtype: string;
-  readonly threads?: number;
+  readonly threads?: number | Partial<ThreadChoice>;
   readonly isolate?: Isolate;
   /** Number of timed rounds, after one warm-up round. */
   readonly rounds: number;
