@@ -2,6 +2,7 @@ import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
+import { openPart } from '../features/open-part.ts';
 import { Blip2Retrieval } from '../retrieval/blip2-retrieval.ts';
 import { Blip2 } from '../tasks/blip2.ts';
 import { openCheckpointParts } from './checkpoint-parts.ts';
@@ -35,6 +36,19 @@ describe('hosts that were started ahead', () => {
   test('stay with the caller if loading fails', async () => {
     const hosts = startModelHosts({ isolate: 'worker' });
     await expect(openCheckpointParts(join(root, 'nowhere'), { hosts })).rejects.toMatchObject({ code: 'MISSING_FILE' });
+    await using parts = await openCheckpointParts(model, { hosts, threads: 1 });
+    expect((await parts.vision()).hiddenSize).toBeGreaterThan(0);
+  });
+
+  test('stay with the caller if a part that is alone cannot be loaded, or a measurement is aborted', async () => {
+    const hosts = startModelHosts({ isolate: 'worker' });
+    await expect(openPart('loadVision', join(root, 'nowhere'), { hosts })).rejects.toMatchObject({
+      code: 'MISSING_FILE',
+    });
+    const controller = new AbortController();
+    const opening = openCheckpointParts(model, { hosts, signal: controller.signal });
+    controller.abort(new Error('enough'));
+    await expect(opening).rejects.toThrow('enough');
     await using parts = await openCheckpointParts(model, { hosts, threads: 1 });
     expect((await parts.vision()).hiddenSize).toBeGreaterThan(0);
   });
