@@ -37,6 +37,7 @@ export type { ImageSource, ProcessedInputs, RawImage, RgbImage, SharpLike, TextT
 export { isError, isTypedArray, messageOf, type TypedArraysByName } from './realms.ts';
 export { concatPositions, onesMask, pickRows, repeatRow, slicePositions, stackRows } from './rows.ts';
 export type { ActivationBits, GraphTarget, OnnxModel, Session, SessionFactory, SessionOptions } from './session.ts';
+export { onAbort } from './signals/on-abort.ts';
 export {
   type Axis,
   f32,

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
@@ -51,6 +52,18 @@ describe('hosts that were started ahead', () => {
     await expect(opening).rejects.toThrow('enough');
     await using parts = await openCheckpointParts(model, { hosts, threads: 1 });
     expect((await parts.vision()).hiddenSize).toBeGreaterThan(0);
+  });
+
+  test('observe one signal of many parts and calls with one listener', async () => {
+    const { signal } = new AbortController();
+    await using retrievalModel = await Blip2Retrieval.fromPretrained(retrieval, {
+      isolate: 'worker',
+      threads: 1,
+      signal,
+    });
+    const calls = Array.from({ length: 12 }, () => retrievalModel.match(image, 'a triangle', { signal }));
+    expect(getEventListeners(signal, 'abort').length).toBeLessThanOrEqual(2);
+    await Promise.all(calls);
   });
 
   test('have loaded the modules of their parts once they are started, also if they failed to', async () => {
