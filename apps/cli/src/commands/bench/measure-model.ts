@@ -14,7 +14,7 @@ const BATCH = 8;
 
 /** Loads a model and measures it. Must be the only work of its process: the first caption is timed from its start. */
 export async function measureModel(
-  { model, module, image: file, dtype, threads, isolate = DEFAULT_ISOLATE, rounds, newTokens }: BenchJob,
+  { model, adapters, module, image: file, dtype, threads, isolate = DEFAULT_ISOLATE, rounds, newTokens }: BenchJob,
   onProgress: NonNullable<LoadOptions['onProgress']>,
 ): Promise<BenchResult> {
   await importFamilies(module);
@@ -24,6 +24,7 @@ export async function measureModel(
   await using blip2 = await Blip2.fromPretrained(model, {
     ...dtypeOption(dtype),
     isolate,
+    adapters,
     ...(threads !== undefined && { threads }),
     onProgress: conversion.onProgress,
   });

@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path';
 
-import { defined, mustBe } from '@blip2/interfaces';
+import { defined, mustBe, type ThreadChoice } from '@blip2/interfaces';
 import type { NamedSource, ServerLimits, ServerOptions } from '@blip2/server';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
@@ -22,7 +22,7 @@ export interface ServeCommandOptions {
   readonly model?: readonly string[];
   readonly dtype?: string;
   readonly device?: string;
-  readonly threads?: number;
+  readonly threads?: number | Partial<ThreadChoice>;
   readonly isolate?: Isolate;
   readonly offline?: boolean;
   readonly keepAlive?: number;
