@@ -13,7 +13,7 @@ interface Parts {
   readonly loadLanguageModel: CheckpointLanguageModel;
 }
 
-/** Loads a part that is alone in its folder, where the options say. Disposing the result ends its worker, a given one too. */
+/** Loads a part that is alone in its folder, where the options say. Disposing of it ends its worker, if given too. */
 export async function openPart<Name extends keyof Parts>(
   name: Name,
   folder: string,

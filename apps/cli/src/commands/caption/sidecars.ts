@@ -30,8 +30,8 @@ const CHECKED_TOGETHER = 64;
  * the format of training sets. An image whose file exists is done, unless the run starts over. An image whose file
  * cannot
  * be written, as in a read-only folder, fails; the others are done.
- * @throws Blip2Error `OUTPUT_IN_USE`; `INVALID_ARGUMENT` if two images would share a file, if a file would overwrite an image, or if an
- * image has no folder (stdin, URLs).
+ * @throws Blip2Error `OUTPUT_IN_USE`; `INVALID_ARGUMENT` if two images would share a file, if a file would overwrite an
+ * image, or if an image has no folder (stdin, URLs).
  */
 export async function openSidecars(
   extension: string,
