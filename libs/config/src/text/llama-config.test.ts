@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { LlamaConfig } from './llama-config.ts';
+import { defineRotaryDecoderConfig, ROTARY_DEFAULTS, type RotaryDecoderConfig } from './rotary-decoder-config.ts';
 import { TextConfig } from './text-config.ts';
 
 describe('LlamaConfig', () => {
@@ -170,4 +171,20 @@ describe('LlamaConfig', () => {
       expect.objectContaining({ code: 'UNSUPPORTED_ARCHITECTURE' }),
     );
   });
+});
+
+test('a family may rotate a part of each head, with a default of its own', () => {
+  const format = defineRotaryDecoderConfig<RotaryDecoderConfig & { readonly modelType: 'partial' }, object>({
+    modelType: 'partial',
+    defaults: { ...ROTARY_DEFAULTS, hiddenSize: 32, heads: 2 },
+    fields: {},
+    derived: [],
+    derive: () => ({}),
+    partialRotary: 0.25,
+  });
+  const rotaryDim = (json: object): number => format.fromJson({ model_type: 'partial', ...json }).rotaryDim;
+  expect(rotaryDim({})).toBe(4);
+  expect(rotaryDim({ partial_rotary_factor: 0.5 })).toBe(8);
+  expect(rotaryDim({ rope_parameters: { rope_type: 'default', partial_rotary_factor: 1 } })).toBe(16);
+  expect(rotaryDim({ rope_parameters: { rope_type: 'default', rope_theta: 100 } })).toBe(4);
 });
