@@ -14,8 +14,10 @@ import { exportCommand } from './commands/export/export.ts';
 import { heatmapCommand } from './commands/heatmap/heatmap.ts';
 import { inspectCommand } from './commands/inspect/inspect.ts';
 import { matchCommand } from './commands/match/match.ts';
+import { mcpCommand } from './commands/mcp/mcp.ts';
 import { rankCommand } from './commands/rank/rank.ts';
 import { serveCommand } from './commands/serve/serve.ts';
+import { trainCommand } from './commands/train/train.ts';
 import type { Environment } from './environment.ts';
 import type { ExitCode } from './exit-code.ts';
 import { helpFormat } from './options/help-format.ts';
@@ -31,6 +33,8 @@ const COMMANDS: readonly CliCommand[] = [
   embedCommand,
   heatmapCommand,
   serveCommand,
+  trainCommand,
+  mcpCommand,
   inspectCommand,
   compareCommand,
   benchCommand,

@@ -1,4 +1,7 @@
+import type { ThreadChoice } from '@blip2/interfaces';
+
 import type { ModelSource } from '../../model/model-source.ts';
+import type { Isolate } from '../../options/common-options.ts';
 
 /** The measurement of one process: one precision of one model. */
 export interface BenchJob {
@@ -12,7 +15,8 @@ export interface BenchJob {
   readonly image: string;
   /** The value of `--dtype`. */
   readonly dtype: string;
-  readonly threads?: number;
+  readonly threads?: number | Partial<ThreadChoice>;
+  readonly isolate?: Isolate;
   /** Number of timed rounds, after one warm-up round. */
   readonly rounds: number;
   /** Length of every caption, in tokens. */

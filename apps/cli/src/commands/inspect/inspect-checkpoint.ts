@@ -28,6 +28,7 @@ import { memoryReport } from './memory-report.ts';
 import { openSource } from './open-source.ts';
 import { byPrecision, PRECISIONS, precisionSize } from './precision-report.ts';
 import { taskParts } from './task-parts.ts';
+import { threadReport } from './thread-report.ts';
 import { weightsReport } from './weights-report.ts';
 
 /** Where a checkpoint is read from, and the adapters that are checked with it. */
@@ -95,6 +96,7 @@ export async function inspectCheckpoint(
     ...(config &&
       tensors &&
       sizes && { memory: memoryReport(tensors, sizes, hasLanguageModel ? languageOf(config) : undefined) }),
+    ...(sizes && { threads: await threadReport(tensors?.reduce((sum, { byteLength }) => sum + byteLength, 0) ?? 0) }),
     unsupported,
   };
 }

@@ -10,6 +10,7 @@ import type {
   TaskReport,
 } from './checkpoint-report.ts';
 import { PRECISIONS } from './precision-report.ts';
+import { threadsText } from './thread-report.ts';
 
 /** Components with layers, and their names in the table. */
 const SIZED_PARTS: readonly (readonly [part: keyof PartSizes, name: string])[] = [
@@ -27,6 +28,7 @@ export function reportTable(report: CheckpointReport): string {
     ...architectureRows(report),
     ...weightRows(report),
     ...precisionRows(report),
+    ...(report.threads ? [['threads', threadsText(report.threads)] as const] : []),
     ...taskRows(report.tasks ?? []),
     ['runs', verdict(report)],
   ];
