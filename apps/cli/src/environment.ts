@@ -7,7 +7,14 @@ import type { serve } from '@blip2/server';
 import type { EndingSignal } from './exit-code.ts';
 import type { ImageReader, OpenImage } from './images/image-port.ts';
 import type { LoadHeatmapModel } from './model/heatmap-port.ts';
-import type { FeaturePartsOf, Load, LoadEmbeddingModel, LoadModel, RetrievalModel } from './model/model-port.ts';
+import type {
+  FeaturePartsOf,
+  ImageEncoder,
+  Load,
+  LoadEmbeddingModel,
+  LoadModel,
+  RetrievalModel,
+} from './model/model-port.ts';
 
 /** The only access of commands to the process and to the library. Tests pass a fake. */
 export interface Environment {
@@ -31,6 +38,7 @@ export interface Environment {
   readonly loadEmbeddingModel: LoadEmbeddingModel;
   readonly featurePartsOf: FeaturePartsOf;
   readonly loadHeatmapModel: LoadHeatmapModel;
+  readonly openImageEncoder: Load<ImageEncoder>;
   /** Starts an HTTP server. */
   readonly serve: typeof serve;
   /** Decodes one image on the calling thread. */
