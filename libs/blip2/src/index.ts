@@ -6,8 +6,10 @@ export { type ModelFolders, type ModelSources, readSourcesConfig, resolveSources
 export { modelTensors } from './checkpoint/model-tensors.ts';
 export { type PlannedFile, plannedFiles } from './checkpoint/planned-weights.ts';
 export { type CheckpointTask, type RunnableTasks, runnableTasks } from './checkpoint/runnable-tasks.ts';
-export type { SaveModelOptions } from './checkpoint/save-model.ts';
+export { type ModelContent, saveModel, type SaveModelOptions } from './checkpoint/save-model.ts';
+export { openSinglePart, type SinglePart, singlePartOf } from './checkpoint/single-part.ts';
 export {
+  expectNoneMissing,
   isTokenEmbedding,
   listNames,
   missingTensors,
@@ -105,6 +107,7 @@ export {
 export type { ClassifyOptions, LabelScore } from './retrieval/classify-images.ts';
 export type { EmbedInputs, EmbedOptions, EmbedPart } from './retrieval/embed-inputs.ts';
 export type { RetrievalTaskOptions, RetrievalTaskParts } from './retrieval/encode-retrieval-inputs.ts';
+export { meanVector } from './retrieval/mean-vector.ts';
 export type { RankedCandidate, RetrieveOptions } from './retrieval/rank-candidates.ts';
 export {
   RETRIEVAL_CONTENT,
@@ -116,7 +119,7 @@ export type { SavableModel } from './retrieval/savable-model.ts';
 export type { Scores } from './retrieval/similarity.ts';
 export { Blip2, type Blip2TaskParts, createBlip2 } from './tasks/blip2.ts';
 export type { Conversation } from './tasks/chat/conversation.ts';
-export type { ImageTasks } from './tasks/image-tasks.ts';
+export type { ImageTasks, TaskPrompts } from './tasks/image-tasks.ts';
 export { createInstructBlip, InstructBlip, type InstructBlipTaskParts } from './tasks/instructblip.ts';
 export { loadImageTasks } from './tasks/load-image-tasks.ts';
 export { captionPreset, shortAnswerPreset } from './tasks/presets.ts';

@@ -12,7 +12,12 @@ export type { FloatStoredType } from './safetensors/stored-type.ts';
 // Writing
 export { saveCheckpoint, type SaveDtype, type SaveOptions } from './model-folder/save-checkpoint.ts';
 export { convertedSource, storedTensorSource, type TensorSource, tensorSource } from './safetensors/tensor-source.ts';
-export { type WriteOptions, type WriteProgress, writeSafetensors } from './safetensors/write-safetensors.ts';
+export {
+  encodeHeader,
+  type WriteOptions,
+  type WriteProgress,
+  writeSafetensors,
+} from './safetensors/write-safetensors.ts';
 // Adapters
 export { type MergedTensor, mergedTensorSource } from './adapters/merged-source.ts';
 export { openAdapterWeights } from './adapters/open-adapter-weights.ts';

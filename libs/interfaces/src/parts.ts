@@ -29,6 +29,8 @@ export interface PrepareOptions {
 export interface VisionEncoder extends AsyncDisposable {
   /** Height and width of its input, in pixels. */
   readonly imageSize: number;
+  /** Whether images of other sizes are accepted without `interpolatePosEncoding`. Default false. */
+  readonly acceptsAnySize?: boolean;
   readonly hiddenSize: number;
   encode(pixelValues: PixelValues, options?: EncodeOptions): Promise<PatchFeatures>;
   /**

@@ -1,3 +1,5 @@
+export { exitsCommand } from './exits/exits-command.ts';
+export type { ExitResult } from './exits/run-exits.ts';
 export { attackCommand, type CommandOutput } from './fuzz/fuzz-command.ts';
 export type { RunOptions, TargetResult } from './fuzz/run-target.ts';
 export type { OpenTarget, Outcome, Target } from './fuzz/target.ts';

@@ -112,7 +112,17 @@ export interface ImageEncoder extends AsyncDisposable {
 /** Options of loading a model. `onPlan` and `onProgress` report downloads and conversions. */
 export interface LoadSettings extends Pick<
   LoadOptions,
-  'adapters' | 'device' | 'threads' | 'hosts' | 'repeated' | 'revision' | 'onPlan' | 'onProgress'
+  | 'adapters'
+  | 'device'
+  | 'threads'
+  | 'rows'
+  | 'isolate'
+  | 'hosts'
+  | 'repeated'
+  | 'revision'
+  | 'onPlan'
+  | 'onProgress'
+  | 'onThreads'
 > {
   /** The value of `--dtype`. */
   readonly dtype?: string;

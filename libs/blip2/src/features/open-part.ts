@@ -2,6 +2,7 @@ import { defined } from '@blip2/interfaces';
 import type { CheckpointLanguageModel } from '@blip2/language';
 import type { CheckpointVisionEncoder } from '@blip2/vision';
 
+import { resolvePart } from '../adapters/resolved-model.ts';
 import { isolationOf } from '../parts/checkpoint-parts.ts';
 import { type LoadOptions, partOptions } from '../parts/load-options.ts';
 import { createModelHosts, languageLoader, visionLoaders } from '../parts/model-hosts.ts';
@@ -19,7 +20,9 @@ export async function openPart<Name extends keyof Parts>(
   options: LoadOptions,
 ): Promise<{ readonly part: Parts[Name]; dispose(): Promise<void> }> {
   const isolate = isolationOf(options);
-  const forPart = { ...partOptions(options)(PRECISION_OF[name]), ...defined({ signal: options.signal }) };
+  const { adapters } = await resolvePart(folder, options);
+  const { signal } = options;
+  const forPart = { ...partOptions(options)(PRECISION_OF[name]), ...defined({ signal }), adapters };
   if (isolate === 'inline') {
     const part = (await partLoaders[name](folder, forPart)) as Parts[Name];
     return { part, dispose: () => part.dispose() };

@@ -136,6 +136,7 @@ async function openFolders<C extends ModelConfig>(
     hosts?.[Symbol.asyncDispose]().catch(() => undefined);
     throw error;
   });
+  if (threads !== undefined) options.onThreads?.(threads);
   const optionsOf = partOptions({ ...options, ...defined({ threads }) });
   hosts?.startVision();
   const created: AsyncDisposable[] = [];

@@ -53,12 +53,12 @@ export function defineCausalLanguageModel<C extends TextConfigMembers>(
   const decoderGraph = (config: C, weights: WeightFinder, prefix: string): void =>
     void buildDecoder(config, weights, prefix, DECODING);
 
-  const architecture = ({ config, weights }: PartContext<C, PartWeights, object>): CausalArchitecture => ({
+  const architecture = ({ config, weights, options }: PartContext<C, PartWeights, object>): CausalArchitecture => ({
     sizes: definition.sizes(config),
     maxPositions: definition.maxPositions(config),
     specialTokens: specialTokens(config),
     outputDefaults: config,
-    stores: storesByRows(weights),
+    stores: storesByRows(weights, options),
     buildEmbedding: () => buildEmbedding(config, weights.original ?? weights.store, weights.prefix),
     buildDecoder: (request, store) => buildDecoder(config, store, weights.prefix, request),
     window: definition.window?.(config),

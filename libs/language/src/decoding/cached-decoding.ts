@@ -28,6 +28,8 @@ export interface CachedStep<M> {
   readonly bias: ReturnType<typeof causalBias>;
   /** Indices of the new positions to compute logits for. */
   readonly logitPositions: readonly number[];
+  /** Rows of the first step of single positions since the prompt, which this may be. */
+  readonly firstRows: number;
 }
 
 export interface CachedStepOutput {
@@ -64,6 +66,7 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
   /** Mask over the positions of the cache. */
   #mask: AttentionMask;
   #logits: Logits | undefined;
+  #firstRows: number | undefined;
 
   constructor(stepper: CachedStepper<M>, memory: M, cache: KeyValueCache, mask: AttentionMask, logits?: Logits) {
     this.#stepper = stepper;
@@ -109,6 +112,8 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
       this.#memory = this.#memory.pick(more.parents);
       this.#mask = more.parents.map((parent) => this.#mask[parent] ?? []);
     }
+    // Several positions are a prompt; other texts follow it.
+    this.#firstRows = inputsEmbeds.dims[1] === 1 ? (this.#firstRows ?? rows) : undefined;
     return this.read(inputsEmbeds, newMask, more.logits ?? 'last');
   }
 
@@ -124,6 +129,7 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
       cache,
       memory: this.#memory,
       bias: causalBias(attentionMask, cache.length, cache.capacity, sequence),
+      firstRows: this.#firstRows ?? inputsEmbeds.dims[0],
       logitPositions: scored === 'all' ? Array.from({ length: sequence }, (_, index) => index) : [sequence - 1],
     });
     cache.append(newKeys, newValues);
@@ -133,7 +139,9 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
   }
 
   async fork(): Promise<Decoding> {
-    return new CachedDecoding(this.#stepper, this.#memory, this.#open().fork(), this.#mask, this.#logits);
+    const twin = new CachedDecoding(this.#stepper, this.#memory, this.#open().fork(), this.#mask, this.#logits);
+    twin.#firstRows = this.#firstRows;
+    return twin;
   }
 
   async crop(length: number): Promise<void> {

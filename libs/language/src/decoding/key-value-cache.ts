@@ -10,6 +10,11 @@ export type CacheTensor = Tensor<'float32', [rows: number, heads: number, capaci
 /** New rows of one layer: `[rows, sequence, heads · headSize]`. */
 export type NewRows = Tensor<'float32', [rows: number, sequence: number, hidden: number]>;
 
+/** Positions of one row that were appended together. Copies of a row have the same object. */
+interface Span {
+  readonly start: number;
+}
+
 /** Slots are added in steps, so that the arrays are not copied for each token. Unused slots are masked. */
 const GROWTH = 32;
 
@@ -27,12 +32,15 @@ export class KeyValueCache {
   #values: Float32Array[];
   /** The arrays are shared with a fork and must not be written. */
   #shared = false;
+  /** What each row was filled with. Rows have equal contents where they have equal spans. */
+  #spans: readonly (readonly Span[])[];
 
   constructor(size: CacheSize, rows: number) {
     this.#size = size;
     this.#rows = rows;
     this.#keys = Array.from({ length: size.layers }, () => new Float32Array(0));
     this.#values = Array.from({ length: size.layers }, () => new Float32Array(0));
+    this.#spans = Array.from({ length: rows }, () => []);
   }
 
   get rows(): number {
@@ -64,6 +72,8 @@ export class KeyValueCache {
     else if (this.#shared) this.#copy(this.#identity(), this.#capacity);
     keys.forEach((rows, layer) => this.#store(rows, this.#keys[layer]));
     values.forEach((rows, layer) => this.#store(rows, this.#values[layer]));
+    const start = this.#length;
+    this.#spans = this.#spans.map((spans) => [...spans, { start }]);
     this.#length = length;
   }
 
@@ -83,6 +93,7 @@ export class KeyValueCache {
 
   crop(length: number): void {
     this.#length = Math.min(this.#length, length);
+    this.#spans = this.#spans.map((spans) => spans.filter(({ start }) => start < length));
   }
 
   /** A cache with the same contents; arrays are copied when either side writes. */
@@ -92,6 +103,7 @@ export class KeyValueCache {
     twin.#capacity = this.#capacity;
     twin.#keys = this.#keys;
     twin.#values = this.#values;
+    twin.#spans = this.#spans;
     twin.#shared = true;
     this.#shared = true;
     return twin;
@@ -122,20 +134,38 @@ export class KeyValueCache {
     };
     this.#keys = this.#keys.map(copy);
     this.#values = this.#values.map(copy);
+    this.#spans = parents.map((parent) => this.#spans[parent] ?? []);
     this.#rows = parents.length;
     this.#capacity = capacity;
     this.#shared = false;
   }
 
-  /** Copies rows in place. Only rows that change are written; their sources are copied first. */
+  /**
+   * Copies rows in place, from the first position on at which a row differs from its parent: beams share their prompt
+   * and often more. Sources are copied before any row is written.
+   */
   #moveRows(parents: readonly number[]): void {
     const { heads, headSize } = this.#size;
-    const stride = heads * this.#capacity * headSize;
-    const changed = parents.flatMap((parent, row) => (parent === row ? [] : [{ parent, row }]));
+    const moves = parents.flatMap((parent, row) => {
+      const start = firstDifference(this.#spans[parent] ?? [], this.#spans[row] ?? []);
+      return start === undefined ? [] : [{ parent, row, start, size: (this.#length - start) * headSize }];
+    });
+    const sources = moves.map(({ size }) => new Float32Array(heads * size));
+    const slot = (row: number, head: number, start: number): number =>
+      ((row * heads + head) * this.#capacity + start) * headSize;
     for (const data of [...this.#keys, ...this.#values]) {
-      const sources = changed.map(({ parent }) => data.slice(parent * stride, (parent + 1) * stride));
-      changed.forEach(({ row }, index) => data.set(sources[index] ?? [], row * stride));
+      moves.forEach(({ parent, start, size }, index) => {
+        for (let head = 0; head < heads; head++) {
+          const from = slot(parent, head, start);
+          sources[index]?.set(data.subarray(from, from + size), head * size);
+        }
+      });
+      moves.forEach(({ row, start, size }, index) => {
+        for (let head = 0; head < heads; head++)
+          data.set(sources[index]?.subarray(head * size, (head + 1) * size) ?? [], slot(row, head, start));
+      });
     }
+    this.#spans = parents.map((parent) => this.#spans[parent] ?? []);
   }
 
   /** Writes `[rows, sequence, heads · headSize]` to the slots from `length` on. */
@@ -153,4 +183,9 @@ export class KeyValueCache {
       }
     }
   }
+}
+
+/** The first position at which rows differ; undefined if they are equal. Both have equally many positions. */
+function firstDifference(a: readonly Span[], b: readonly Span[]): number | undefined {
+  return a.find((span, at) => span !== b[at])?.start;
 }

@@ -1,6 +1,6 @@
 import { cpus } from 'node:os';
 
-import { Blip2Error, defined, mustBe } from '@blip2/interfaces';
+import { Blip2Error, defined, mustBe, type ThreadChoice } from '@blip2/interfaces';
 import type { Command } from 'commander';
 
 import type { CliCommand } from '../../command.ts';
@@ -8,14 +8,17 @@ import type { Environment } from '../../environment.ts';
 import { ExitCode } from '../../exit-code.ts';
 import { resolveModelSource } from '../../hub/resolve-model.ts';
 import { demoModelFolder } from '../../model/demo-model.ts';
-import { sourceOf, type SourceOptions } from '../../model/model-source.ts';
+import { sourceOf, type SourceOptions, sourcesIn } from '../../model/model-source.ts';
 import { importFamilies } from '../../module/import-module.ts';
 import { positiveIntegerUpTo } from '../../options/argument-parsers.ts';
 import {
+  adapterOption,
   addFamiliesOption,
   addPrecisionsOption,
   addReportOptions,
   addSourceOptions,
+  type Isolate,
+  isolateOption,
   offlineOption,
   type ReportOptions,
   revisionOption,
@@ -35,10 +38,12 @@ interface BenchOptions extends ReportOptions, Omit<SourceOptions, 'model'> {
   readonly image?: string;
   readonly rounds: number;
   readonly newTokens: number;
-  readonly threads?: number;
+  readonly threads?: number | Partial<ThreadChoice>;
+  readonly isolate?: Isolate;
   readonly offline?: boolean;
   readonly revision?: string;
   readonly module?: string;
+  readonly adapter?: readonly string[];
 }
 
 const DEFAULT_ROUNDS = 3;
@@ -73,7 +78,9 @@ Examples:
         positiveIntegerUpTo(MAX_NEW_TOKENS),
         DEFAULT_NEW_TOKENS,
       )
+      .addOption(adapterOption())
       .addOption(threadsOption())
+      .addOption(isolateOption())
       .addOption(revisionOption())
       .addOption(offlineOption());
     addSourceOptions(command);
@@ -89,15 +96,19 @@ Examples:
     const { signal } = interruption;
     const [named] = command.args;
     const source = sourceOf({ ...options, ...defined({ model: named }) }, { demoFolder: demoModelFolder });
-    const { module } = options;
+    const { module, isolate, adapter: listed = [] } = options;
     await importFamilies(module);
     const isDemo = named === undefined && source === demoModelFolder && options.revision === undefined;
     const model = isDemo ? source : await resolveModelSource(source, options, environment, signal);
+    const { revision: _, ...others } = options;
+    const adapters: string[] = [];
+    for (const each of listed) adapters.push(...sourcesIn(await resolveModelSource(each, others, environment, signal)));
     await using image = await benchImage(options.image);
     const threads = options.threads ?? (await measuredThreads());
     const rows: BenchRow[] = [];
     for (const dtype of dtypes) {
-      const job = { model, image: image.file, dtype, rounds, newTokens, ...defined({ threads, module }) };
+      const settings = defined({ threads, isolate, module });
+      const job = { model, image: image.file, dtype, rounds, newTokens, adapters, ...settings };
       const row = await measure(job, options, signal);
       if (typeof row === 'number') return row;
       rows.push(row);
@@ -125,12 +136,16 @@ async function measure(job: BenchJob, options: BenchOptions, signal: AbortSignal
 }
 
 /** The default number of threads of large models, measured before any process is timed, so that all use the same. */
-async function measuredThreads(): Promise<number | undefined> {
+async function measuredThreads(): Promise<Partial<ThreadChoice> | undefined> {
   const { defaultThreads } = await import('@blip2/runtime');
   return defaultThreads({ weightBytes: () => Infinity });
 }
 
-function title(source: string | undefined, { newTokens, rounds }: BenchOptions, threads: number | undefined): string {
+function title(
+  source: string | undefined,
+  { newTokens, rounds }: BenchOptions,
+  threads: BenchJob['threads'] | undefined,
+): string {
   const [cpu] = cpus();
   const model = source === undefined ? 'the built-in demo, whose times are not those of a real model' : oneLine(source);
   const machine = `${cpu?.model.trim() ?? 'unknown processor'}, ${threadsText(threads)}`;
@@ -138,7 +153,11 @@ function title(source: string | undefined, { newTokens, rounds }: BenchOptions, 
   return `${model}\n${versionLine()}, ${machine}; ${settings}`;
 }
 
-function threadsText(threads: number | undefined): string {
+function threadsText(threads: BenchJob['threads'] | undefined): string {
   if (threads === undefined) return "onnxruntime's own number of threads";
+  if (typeof threads === 'object')
+    return `threads ${Object.entries(threads)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(',')}`;
   return threads === 1 ? '1 thread' : `${threads} threads`;
 }

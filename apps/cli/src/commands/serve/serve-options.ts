@@ -1,12 +1,18 @@
 import { basename, resolve } from 'node:path';
 
-import { defined, mustBe } from '@blip2/interfaces';
+import { defined, mustBe, type ThreadChoice } from '@blip2/interfaces';
 import type { NamedSource, ServerLimits, ServerOptions } from '@blip2/server';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
 import { demoModelFolder, demoRetrievalFolder } from '../../model/demo-model.ts';
 import { integer, positiveInteger, positiveNumber, repeated } from '../../options/argument-parsers.ts';
-import { offlineOption, threadsOption, verboseOption } from '../../options/common-options.ts';
+import {
+  type Isolate,
+  isolateOption,
+  offlineOption,
+  threadsOption,
+  verboseOption,
+} from '../../options/common-options.ts';
 import { dtypeOption } from '../../options/dtype.ts';
 
 /** The options of `blip2 serve`. */
@@ -16,7 +22,8 @@ export interface ServeCommandOptions {
   readonly model?: readonly string[];
   readonly dtype?: string;
   readonly device?: string;
-  readonly threads?: number;
+  readonly threads?: number | Partial<ThreadChoice>;
+  readonly isolate?: Isolate;
   readonly offline?: boolean;
   readonly keepAlive?: number;
   readonly maxModelMemory?: number;
@@ -57,6 +64,7 @@ export function addServeOptions(command: Command): void {
     ).helpGroup(model),
     new Option('--device <name>', 'Execution provider (default: cpu)').helpGroup(model),
     threadsOption().helpGroup(model),
+    isolateOption('process').helpGroup(model),
     offlineOption().helpGroup(model),
     new Option('--keep-alive <seconds>', 'Unload a model after this time without requests (default: never)')
       .argParser(positiveNumber)
@@ -94,7 +102,7 @@ export function serverOptions(
   options: ServeCommandOptions,
   variables: Readonly<Record<string, string | undefined>>,
 ): ServerOptions {
-  const { device, threads, offline, maxBody, maxPixels, maxModelMemory, requestTimeout, keepAlive } = options;
+  const { device, threads, isolate, offline, maxBody, maxPixels, maxModelMemory, requestTimeout, keepAlive } = options;
   const limits: Partial<ServerLimits> = defined({
     maxBodyBytes: scaled(maxBody, MEGA),
     maxPixels: scaled(maxPixels, MEGA),
@@ -107,7 +115,7 @@ export function serverOptions(
   });
   return {
     models: servedModels(first, options.model ?? []),
-    load: { ...defined({ device, threads }), ...dtypeOption(options.dtype), localFilesOnly: offline === true },
+    load: { ...defined({ device, threads, isolate }), ...dtypeOption(options.dtype), localFilesOnly: offline === true },
     limits,
     logPrompts: options.logPrompts === true,
     ...defined({
