@@ -23,9 +23,9 @@ const EXCEPTIONS: Readonly<Record<string, Exception>> = {
   'blip2 serve Salesforce/blip2-flan-t5-xl --dtype fast --model itm=Salesforce/blip2-itm-vit-g': {
     because: 'it does not end by itself',
   },
-  'blip2 mcp --root ~/Pictures': { because: 'mcp.e2e.test.ts runs it with a client' },
+  'blip2 mcp --root ~/Pictures': { because: 'the tests of libs/mcp run it with a client' },
   'blip2 mcp Salesforce/blip2-flan-t5-xl --match-model Salesforce/blip2-itm-vit-g --dtype fast': {
-    because: 'mcp.e2e.test.ts runs it with a client',
+    because: 'the tests of libs/mcp run it with a client',
   },
   'blip2 download Salesforce/blip2-flan-t5-xl': { because: 'another line does, with --dry-run' },
   'npm install @blip2/cli @blip2/mcp': { because: 'release.test.ts installs the packages' },

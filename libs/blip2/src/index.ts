@@ -41,6 +41,7 @@ export {
 export type { ExportedFile, ExportedValue, ExportManifest } from './export/export-manifest.ts';
 export { exportOnnx, type ExportOnnxOptions } from './export/export-onnx.ts';
 export { Blip2Features } from './features/blip2-features.ts';
+export { encoderKey } from './features/encoder-key.ts';
 export type { FeatureKind, FeatureOptions, FeaturePart, FeatureParts, InputsKind } from './features/feature-parts.ts';
 export { featureParts } from './features/feature-parts.ts';
 export { readFeatureKind } from './features/feature-source.ts';

@@ -1,4 +1,4 @@
-import { Blip2Error, mustBe } from '@blip2/interfaces';
+import { Blip2Error, mustBe, onAbort } from '@blip2/interfaces';
 
 import { type BatchingOptions, batchingSettings } from '../batching/batching-options.ts';
 import { createIdleTimer } from './idle-timer.ts';
@@ -183,7 +183,7 @@ function createTurn(lane: Lane, signal: AbortSignal | undefined, onLeave: () => 
     new Promise((resolve, reject) => {
       const start = (): void => {
         lane.waiting.delete(start);
-        signal?.removeEventListener('abort', abort);
+        stop();
         takePlace();
         resolve();
       };
@@ -191,7 +191,7 @@ function createTurn(lane: Lane, signal: AbortSignal | undefined, onLeave: () => 
         lane.waiting.delete(start);
         reject(signal?.reason as Error);
       };
-      signal?.addEventListener('abort', abort, { once: true });
+      const stop = onAbort(signal, abort);
       lane.waiting.add(start);
       startNext(lane);
     });

@@ -102,7 +102,7 @@ function exportCausal<C extends TextConfigMembers>(
     store,
     window: definition.window?.(config),
     positionValues,
-    build: (request) => buildDecoder(config, store, prefix, request),
+    build: (request, source) => buildDecoder(config, source, prefix, request),
   });
   return [
     { name: EMBED_TOKENS, model: buildEmbedding(config, original, prefix) },
