@@ -3,6 +3,7 @@ export type { AdapterSelection, ModelAdapters } from './adapters/named-adapters.
 export type { BatchingOptions } from './batching/batching-options.ts';
 export type { EncoderStatus } from './batching/encoder-batches.ts';
 export type { ImageCacheStatus } from './batching/image-cache.ts';
+export type { PromptCounts, PromptState, PromptStates } from './batching/prompt-states.ts';
 export type { BatchingStatus } from './batching/share-model.ts';
 export { expectUsableImages, expectUsablePrompts, expectUsableWeights } from './checkpoint/expect-usable.ts';
 export type { ConfigReader, ModelConfig } from './checkpoint/model-config.ts';

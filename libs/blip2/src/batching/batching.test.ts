@@ -119,7 +119,7 @@ async function counted(batching: BatchingOptions): Promise<Counted> {
 }
 
 describe('kept images', () => {
-  test('are encoded once, whoever asks and from whatever source', async () => {
+  test('are encoded once, by any call and from any source', async () => {
     await using model = await counted({ imageCacheBytes: 1e9 });
     const { blip2, encoded } = model;
     const url = `data:image/png;base64,${(await import('node:fs')).readFileSync(left).toString('base64')}`;

@@ -30,8 +30,8 @@ interface WaitingImages<Features> {
 
 /**
  * Encodes the images that are waiting together, at most `maxImages` of the same size at a time, in order. Images that
- * arrive meanwhile form the next batch; nothing waits for more to come. A batch that fails is encoded image by image, so
- * that one image does not fail the others.
+ * arrive meanwhile form the next batch; nothing waits for more to come. A batch that fails is encoded image by image,
+ * so that one image does not fail the others.
  */
 export function createEncoderBatches<Features extends ImageFeatures>(
   encode: EncodeImages<Features>,

@@ -30,8 +30,8 @@ export interface CachedImageRequest {
 export interface ImageCache<Image extends KeptImage> extends AsyncDisposable {
   readonly status: ImageCacheStatus;
   /**
-   * The image of these pixels, encoded by `encode` unless it is kept or being encoded. Dispose of it after use. An abort
-   * rejects at once, and the image is kept when it has been encoded.
+   * The image of these pixels, encoded by `encode` unless it is kept or being encoded. Dispose of it after use. An
+   * abort rejects at once, and the image is kept when it has been encoded.
    */
   get(request: CachedImageRequest, encode: () => Promise<Image>): Promise<Image>;
   /** Drops all images, those in use when they have been disposed of. */

@@ -1,6 +1,7 @@
 import { Blip2Error, mustBe, onAbort } from '@blip2/interfaces';
 
 import { type BatchingOptions, batchingSettings } from '../batching/batching-options.ts';
+import { createIdleTimer } from './idle-timer.ts';
 import { unlessAborted } from './unless-aborted.ts';
 
 /** Limits the calls of a model that wait. */
@@ -11,10 +12,10 @@ export interface QueueOptions {
    */
   readonly maxWaiting?: number;
   /**
-   * Share the work of concurrent calls: their texts are decoded together, their images are encoded together, and with
-   * `imageCacheBytes` an image that was seen before is not encoded again. Each has the tokens that it has alone. For the
-   * tasks of `Blip2` and `InstructBlip`; other models ignore it. Default: false, two calls run at the same time without
-   * sharing work.
+   * Share the work of concurrent calls: their texts are decoded together, their images are encoded together, and
+   * with `imageCacheBytes` an image that was seen before is not encoded again. Each has the tokens that it has alone.
+   * For the tasks of `Blip2` and `InstructBlip`; other models ignore it. Default: false, two calls run at the same time
+   * without sharing work.
    */
   readonly batching?: boolean | BatchingOptions;
 }
@@ -75,9 +76,6 @@ const RUNNING_CALLS = 2;
 const RUNNING_LISTS = 1;
 /** Time in milliseconds without `resume` after which a paused call gives its place to another one. */
 const PAUSE_MS = 100;
-
-/** Time in milliseconds without calls after which a model is idle. */
-const IDLE_MS = 1000;
 
 /** Calls of one kind. */
 interface Lane {
@@ -147,23 +145,6 @@ export function createCallQueue({ maxWaiting = DEFAULT_MAX_WAITING, batching }: 
           return work(...args);
         });
       },
-  };
-}
-
-function createIdleTimer(): Pick<CallQueue, 'whenIdle'> & Record<'start' | 'stop', () => void> {
-  const actions: (() => void)[] = [];
-  let timer: NodeJS.Timeout | undefined;
-  return {
-    whenIdle: (action) => void actions.push(action),
-    start() {
-      if (actions.length === 0) return;
-      timer = setTimeout(() => {
-        for (const action of actions) action();
-      }, IDLE_MS);
-      // An idle model does not keep the process alive.
-      timer.unref();
-    },
-    stop: () => clearTimeout(timer),
   };
 }
 

@@ -75,7 +75,7 @@ async function read(model: LanguageModel, { ids, options, leaves }: Request, pau
 }
 
 describe('requests that share a model', () => {
-  test.each([1, 2, 3, 4, 5, 6])('have the tokens that they have alone, whoever joins and leaves (%i)', async (seed) => {
+  test.each([1, 2, 3, 4, 5, 6])('have the tokens that they have alone (seed %i)', async (seed) => {
     for (const architecture of ['causal', 'seq2seq'] as const) {
       const model = create(architecture);
       const requests = requestsOf(seed);

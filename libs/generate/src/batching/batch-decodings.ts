@@ -20,9 +20,9 @@ const DEFAULT_MAX_ROWS = 16;
 /**
  * Wraps a language model so that decodings in progress share their steps (continuous batching). Each is used as if it
  * were alone: when several are extended by one token at the same time, the model runs once for all of them. A decoding
- * joins at its first such step and leaves when it is not extended again or is disposed of. Whatever else a decoding does
- * (prompts, several tokens at once, crops) runs by itself, at most one of it between two steps. Nothing waits for a
- * time: work starts as soon as there is some. A single decoding runs as it would without this.
+ * joins at its first such step and leaves when it is not extended again or is disposed of. Whatever else a decoding
+ * does (prompts, several tokens at once, crops) runs by itself, at most one of it between two steps. Nothing waits for
+ * a time: work starts as soon as there is some. A single decoding runs as it would without this.
  *
  * Models whose decodings have no `append` run one decoding at a time.
  * @throws Blip2Error `INVALID_ARGUMENT` for an invalid `maxRows`.

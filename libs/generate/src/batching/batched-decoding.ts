@@ -1,16 +1,11 @@
 import { Blip2Error, type Decoding, type Extension, type Logits, type TokenIds } from '@blip2/interfaces';
 
+import type { BatchView, Place } from './batch-view.ts';
+import { pickLogits, range } from './logit-rows.ts';
 import type { StepScheduler } from './step-scheduler.ts';
 
-/** Where the rows of a decoding are: in a decoding of the model, which may hold other rows, too. */
-export interface Place {
-  readonly decoding: Decoding;
-  /** Row `i` is row `rows[i]` of `decoding`. */
-  readonly rows: readonly number[];
-}
-
 /** A decoding whose steps are shared with others. */
-export class BatchedDecoding implements Decoding {
+export class BatchedDecoding implements Decoding, BatchView {
   readonly #scheduler: StepScheduler;
   /** Changed by the scheduler when rows move. */
   place: Place;
@@ -139,25 +134,6 @@ export class BatchedDecoding implements Decoding {
   }
 }
 
-/** 0 to `length - 1`. */
-export function range(length: number): number[] {
-  return Array.from({ length }, (_, index) => index);
-}
-
 function isRange(rows: readonly number[]): boolean {
   return rows.every((row, index) => row === index);
-}
-
-/** Rows of logits `[rows, 1, vocabulary]`. Those that follow one another are not copied. */
-export function pickLogits(logits: Logits, rows: readonly number[]): Logits {
-  const [, , vocabulary] = logits.dims;
-  const [first = 0] = rows;
-  const isSlice = rows.every((row, index) => row === first + index);
-  const data = isSlice
-    ? logits.data.subarray(first * vocabulary, (first + rows.length) * vocabulary)
-    : new Float32Array(rows.length * vocabulary);
-  if (!isSlice)
-    for (const [index, row] of rows.entries())
-      data.set(logits.data.subarray(row * vocabulary, (row + 1) * vocabulary), index * vocabulary);
-  return { type: 'float32', dims: [rows.length, 1, vocabulary], data };
 }

@@ -2,8 +2,8 @@ import type { GenerateOutput, GenerationStep } from '../generate-output.ts';
 import { type Generation, SearchGeneration } from '../generation.ts';
 
 /**
- * Steps that are computed before they are read. A reader that is slower than this for a moment does not hold up its own
- * row; one that does not read at all costs no more than these.
+ * Steps that are computed before they are read. A reader that is slower for a moment does not hold up its own row; one
+ * that does not read at all costs no more than these.
  */
 const MAX_AHEAD = 8;
 
@@ -14,8 +14,8 @@ interface ReadyStep {
 }
 
 /**
- * Computes the steps of a generation ahead of their reader, from its first read on. Rows of a batch then go on together,
- * whatever their readers do in between. `output()` is that of the steps that have been read.
+ * Computes the steps of a generation ahead of their reader, from its first read on. Rows of a batch then go on
+ * together, whatever their readers do in between. `output()` is that of the steps that have been read.
  */
 export function runAhead(generation: Generation): Generation {
   const ready: ReadyStep[] = [];

@@ -1,29 +1,20 @@
 import type { Decoding, Logits } from '@blip2/interfaces';
 
-import { type BatchedDecoding, pickLogits, range } from './batched-decoding.ts';
-
-/** One token per row of a decoding, which waits to be decoded. */
-export interface PendingStep {
-  readonly view: BatchedDecoding;
-  readonly ids: readonly number[];
-  /** Row `i` continues row `parents[i]` of the decoding. */
-  readonly parents: readonly number[];
-  resolve(logits: Logits): void;
-  reject(error: unknown): void;
-}
+import type { BatchView, PendingStep } from './batch-view.ts';
+import { pickLogits, range } from './logit-rows.ts';
 
 /** The rows that are decoded together. */
 export interface RunningBatch {
   readonly rows: number;
-  has(view: BatchedDecoding): boolean;
+  has(view: BatchView): boolean;
   /** Whether a member has no step among these. */
   isIncomplete(steps: readonly PendingStep[]): boolean;
   /** Decodes one token of every row. Members without a step leave. */
   step(steps: readonly PendingStep[]): Promise<void>;
   /** Gives a member a place of its own. */
-  separate(view: BatchedDecoding): Promise<void>;
-  remove(view: BatchedDecoding): Promise<void>;
-  rowsOf(view: BatchedDecoding): number;
+  separate(view: BatchView): Promise<void>;
+  remove(view: BatchView): Promise<void>;
+  rowsOf(view: BatchView): number;
 }
 
 /** A row of the next step. */
@@ -36,7 +27,7 @@ interface Slot {
 
 /** Creates an empty batch. The first member brings its decoding, to which the rows of others are appended. */
 export function createRunningBatch(): RunningBatch {
-  const members = new Set<BatchedDecoding>();
+  const members = new Set<BatchView>();
   let decoding: Decoding | undefined;
   let rows = 0;
 
@@ -47,7 +38,7 @@ export function createRunningBatch(): RunningBatch {
     await last?.[Symbol.asyncDispose]();
   }
 
-  async function separate(view: BatchedDecoding): Promise<void> {
+  async function separate(view: BatchView): Promise<void> {
     if (!decoding || !members.has(view)) return;
     members.delete(view);
     if (members.size > 0) {
@@ -63,7 +54,7 @@ export function createRunningBatch(): RunningBatch {
     }
   }
 
-  async function remove(view: BatchedDecoding): Promise<void> {
+  async function remove(view: BatchView): Promise<void> {
     if (!members.delete(view)) return view.place.decoding[Symbol.asyncDispose]();
     // Otherwise its rows are dropped by the next step.
     if (members.size === 0) await clear();

@@ -1,7 +1,7 @@
 import type { LanguageModel, Logits } from '@blip2/interfaces';
 
-import type { BatchedDecoding } from './batched-decoding.ts';
-import { createRunningBatch, type PendingStep } from './running-batch.ts';
+import type { BatchView, PendingStep } from './batch-view.ts';
+import { createRunningBatch } from './running-batch.ts';
 
 /** What is decoded and what waits, now. */
 export interface BatchStatus {
@@ -19,17 +19,17 @@ export interface BatchStatus {
 export interface StepScheduler extends Pick<LanguageModel, 'vocabularySize' | 'maxPositions'> {
   readonly status: BatchStatus;
   /** One step of a decoding, together with those of others. */
-  step(view: BatchedDecoding, ids: readonly number[], parents: readonly number[]): Promise<Logits>;
+  step(view: BatchView, ids: readonly number[], parents: readonly number[]): Promise<Logits>;
   /** Work for which the model runs, such as a prompt. One at a time, between two steps. */
   alone<T>(work: () => Promise<T>): Promise<T>;
   /** Work for which it does not, such as a crop. Between two steps. */
   between<T>(work: () => Promise<T>): Promise<T>;
   /** Gives a decoding a place that it does not share. Called between two steps. */
-  separate(view: BatchedDecoding): Promise<void>;
+  separate(view: BatchView): Promise<void>;
   /** Removes the rows of a decoding. Called between two steps. */
-  remove(view: BatchedDecoding): Promise<void>;
+  remove(view: BatchView): Promise<void>;
   /** Rows of the decoding that a decoding has its place in. */
-  rowsOf(view: BatchedDecoding): number;
+  rowsOf(view: BatchView): number;
 }
 
 type Job = () => Promise<void>;

@@ -33,7 +33,7 @@ const SIDE = 64;
 export function nextJob(random: () => number): LoadJob {
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
   const image = Math.floor(random() * IMAGES);
-  const url = `data:image/png;base64,${picture(image)}`;
+  const url = `data:image/png;base64,${imageOf(image)}`;
   const question = pick(QUESTIONS);
   const messages = (text?: string): object[] => [
     {
@@ -76,7 +76,7 @@ export function nextJob(random: () => number): LoadJob {
       },
       answer: 'json',
     }),
-    () => ({ kind: 'ollama', path: '/api/generate', body: { images: [picture(image)], prompt: '' }, answer: 'ndjson' }),
+    () => ({ kind: 'ollama', path: '/api/generate', body: { images: [imageOf(image)], prompt: '' }, answer: 'ndjson' }),
     () => ({
       kind: 'leaves',
       path: chat,
@@ -113,11 +113,11 @@ export function endsOf({ answer }: LoadJob, text: string): number {
   return answer === 'sse' ? text.split('data: [DONE]').length - 1 : text.split('"done":true').length - 1;
 }
 
-const PICTURES = new Map<number, string>();
+const IMAGES_BY_INDEX = new Map<number, string>();
 
 /** A PNG of a coloured rectangle on another colour, in base64. */
-function picture(index: number): string {
-  const known = PICTURES.get(index);
+function imageOf(index: number): string {
+  const known = IMAGES_BY_INDEX.get(index);
   if (known !== undefined) return known;
   const rows = Buffer.alloc(SIDE * (1 + 3 * SIDE));
   for (let y = 0; y < SIDE; y++) {
@@ -137,7 +137,7 @@ function picture(index: number): string {
     chunk('IEND', Buffer.alloc(0)),
   ]);
   const text = png.toString('base64');
-  PICTURES.set(index, text);
+  IMAGES_BY_INDEX.set(index, text);
   return text;
 }
 

@@ -48,7 +48,9 @@ export function appendChecks(subject: LanguageModelSubject): Check[] {
       twins = [...twins, ...(await alone(context, [[6, 7]]))];
       // Enough for a cache to grow, where the model has as many positions.
       const steps = Math.min(30, model.maxPositions - 4);
-      for (let step = 0; step < steps; step++) await expectAlike(context, decoding, twins, [[5], [6], [7 + (step % 3)]]);
+      for (let step = 0; step < steps; step++) {
+        await expectAlike(context, decoding, twins, [[5], [6], [7 + (step % 3)]]);
+      }
     }),
     check(subject, 'forks some rows, if it can append', async (context) => {
       const { own, start, tolerance } = context;
