@@ -50,6 +50,9 @@ const EXCEPTIONS: Readonly<Record<string, Exception>> = {
     because: 'it takes many minutes',
   },
   'npm run promise-mutants -- --only hub': { because: 'it takes many minutes' },
+  'npm run load -- --seconds 600': {
+    because: 'it takes ten minutes, and its limits need a quiet machine',
+  },
   'npm run bench:table': { because: 'benchmarks.test.ts compares what it writes' },
   'npm run release -- 0.2.0 --dry-run': { because: 'release.test.ts does, in a copy of the repository' },
   'python3.11 -m venv .venv && .venv/bin/pip install -r requirements.txt': { because: 'it installs PyTorch' },
