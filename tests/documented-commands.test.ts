@@ -23,7 +23,7 @@ const EXCEPTIONS: Readonly<Record<string, Exception>> = {
   'blip2 serve Salesforce/blip2-flan-t5-xl --dtype fast --model itm=Salesforce/blip2-itm-vit-g': {
     because: 'it does not end by itself',
   },
-  'blip2 mcp --root ~/Pictures': { because: 'the tests of libs/mcp run it with a client' },
+  'blip2 mcp --root ~/Photos': { because: 'the tests of libs/mcp run it with a client' },
   'blip2 mcp Salesforce/blip2-flan-t5-xl --match-model Salesforce/blip2-itm-vit-g --dtype fast': {
     because: 'the tests of libs/mcp run it with a client',
   },

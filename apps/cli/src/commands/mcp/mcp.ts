@@ -33,7 +33,7 @@ Clients such as Claude Desktop and VS Code start this command; see docs/guides/m
 loaded at their first call. Needs the package @blip2/mcp.
 
 Examples:
-  blip2 mcp --root ~/Pictures
+  blip2 mcp --root ~/Photos
   blip2 mcp Salesforce/blip2-flan-t5-xl --match-model Salesforce/blip2-itm-vit-g --dtype fast
 `,
   configure(command) {
