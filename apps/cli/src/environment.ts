@@ -9,7 +9,14 @@ import type { train } from '@blip2/train';
 import type { EndingSignal } from './exit-code.ts';
 import type { ImageReader, OpenImage } from './images/image-port.ts';
 import type { LoadHeatmapModel } from './model/heatmap-port.ts';
-import type { FeaturePartsOf, Load, LoadEmbeddingModel, LoadModel, RetrievalModel } from './model/model-port.ts';
+import type {
+  FeaturePartsOf,
+  ImageEncoder,
+  Load,
+  LoadEmbeddingModel,
+  LoadModel,
+  RetrievalModel,
+} from './model/model-port.ts';
 
 /** The only access of commands to the process and to the library. Tests pass a fake. */
 export interface Environment {
@@ -33,6 +40,7 @@ export interface Environment {
   readonly loadEmbeddingModel: LoadEmbeddingModel;
   readonly featurePartsOf: FeaturePartsOf;
   readonly loadHeatmapModel: LoadHeatmapModel;
+  readonly openImageEncoder: Load<ImageEncoder>;
   /** Starts an HTTP server. */
   readonly serve: typeof serve;
   /** Trains the bridge of a model. */

@@ -11,6 +11,7 @@ import { completionCommand } from './commands/completion/completion.ts';
 import { downloadCommand } from './commands/download/download.ts';
 import { embedCommand } from './commands/embed/embed.ts';
 import { exportCommand } from './commands/export/export.ts';
+import { featuresCommand } from './commands/features/features.ts';
 import { heatmapCommand } from './commands/heatmap/heatmap.ts';
 import { inspectCommand } from './commands/inspect/inspect.ts';
 import { matchCommand } from './commands/match/match.ts';
@@ -31,6 +32,7 @@ const COMMANDS: readonly CliCommand[] = [
   rankCommand,
   matchCommand,
   embedCommand,
+  featuresCommand,
   heatmapCommand,
   serveCommand,
   trainCommand,

@@ -197,9 +197,6 @@ describe('a folder', () => {
     await expect(exportOnnx(checkpoint('qformer-relative-key'), { folder })).rejects.toThrow(
       failure('UNSUPPORTED_ARCHITECTURE', /relative/),
     );
-    await expect(exportOnnx(checkpoint('phi3'), { folder })).rejects.toThrow(
-      failure('UNSUPPORTED_ARCHITECTURE', /longrope/),
-    );
     const blocks = { folder, dtype: 'q4', portable: true, opset: 20 } as const;
     await expect(exportOnnx(checkpoint('opt'), blocks)).rejects.toThrow(failure('INVALID_ARGUMENT', /opset.*21.*20/));
     const controller = new AbortController();
