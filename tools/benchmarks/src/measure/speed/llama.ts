@@ -56,12 +56,17 @@ export async function command([file, rounds = '3', newTokens = '10', threads]: r
   });
   const loadMs = performance.now() - started;
   const sequence = context.getSequence();
-  const samples: { prefillMs: number[]; tokenMs: number[] } = { prefillMs: [], tokenMs: [] };
+  const samples: Record<'prefillMs' | 'firstTokenMs' | 'tokenMs', number[]> = {
+    prefillMs: [],
+    firstTokenMs: [],
+    tokenMs: [],
+  };
   for (let round = 0; round <= Number(rounds); round++) {
     const { prefillMs, tokenMs } = await timeText(sequence, Number(newTokens));
     // The first round is the warm-up.
     if (round === 0) continue;
     samples.prefillMs.push(prefillMs);
+    samples.firstTokenMs.push(...tokenMs.slice(0, 1));
     samples.tokenMs.push(...tokenMs);
   }
   const result = {
