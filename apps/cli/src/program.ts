@@ -11,11 +11,14 @@ import { completionCommand } from './commands/completion/completion.ts';
 import { downloadCommand } from './commands/download/download.ts';
 import { embedCommand } from './commands/embed/embed.ts';
 import { exportCommand } from './commands/export/export.ts';
+import { featuresCommand } from './commands/features/features.ts';
 import { heatmapCommand } from './commands/heatmap/heatmap.ts';
 import { inspectCommand } from './commands/inspect/inspect.ts';
 import { matchCommand } from './commands/match/match.ts';
+import { mcpCommand } from './commands/mcp/mcp.ts';
 import { rankCommand } from './commands/rank/rank.ts';
 import { serveCommand } from './commands/serve/serve.ts';
+import { trainCommand } from './commands/train/train.ts';
 import type { Environment } from './environment.ts';
 import type { ExitCode } from './exit-code.ts';
 import { helpFormat } from './options/help-format.ts';
@@ -29,8 +32,11 @@ const COMMANDS: readonly CliCommand[] = [
   rankCommand,
   matchCommand,
   embedCommand,
+  featuresCommand,
   heatmapCommand,
   serveCommand,
+  trainCommand,
+  mcpCommand,
   inspectCommand,
   compareCommand,
   benchCommand,

@@ -4,10 +4,11 @@ import { type Context, Hono } from 'hono';
 import { keyGuard } from './access/key-guard.ts';
 import { originGuard } from './access/origin-guard.ts';
 import type { ServerOptions } from './options.ts';
+import { addPage } from './page/page-files.ts';
 import { startCall } from './requests/call.ts';
 import { failureOf } from './requests/failure.ts';
 import { parseBody } from './requests/parse-body.ts';
-import { parseJsonBody, readBody } from './requests/read-body.ts';
+import { isBinaryBody, parseJsonBody, readBody } from './requests/read-body.ts';
 import { failureResponse, respond } from './routes/respond.ts';
 import type { Route, ServerContext } from './routes/route.ts';
 import { ROUTES } from './routes/routes.ts';
@@ -30,6 +31,7 @@ export function createApp(server: ServerContext, options: AppOptions): Hono {
   const hasKey = keyGuard(options.apiKey);
   for (const route of ROUTES)
     app.on(route.method.toUpperCase(), route.path, (context) => answer(context, route, hasKey, server, options));
+  addPage(app);
   app.notFound(({ req }) => {
     const others = ROUTES.filter(({ path }) => path === req.path).map(({ method }) => method.toUpperCase());
     const error = new Blip2Error(
@@ -66,7 +68,7 @@ async function answer(
     if (route.isOpen !== true && server.isEnding()) throw ending();
     const bytes =
       route.method === 'post' ? await readBody(request, limits.maxBodyBytes, call.signal) : new Uint8Array();
-    const isBinary = route.binary?.some((type) => request.headers.get('content-type')?.startsWith(type)) ?? false;
+    const isBinary = route.binary !== undefined && isBinaryBody(request.headers, bytes, route.binary);
     const body = route.body && !isBinary ? parseBody(route.body, parseJsonBody(bytes)) : undefined;
     return route.handle({ server, call, body, bytes, headers: request.headers, params: context.req.param() });
   };

@@ -1,13 +1,19 @@
 export type { CheckpointAdapters } from './adapters/checkpoint-adapters.ts';
 export type { AdapterSelection, ModelAdapters } from './adapters/named-adapters.ts';
+export type { BatchingOptions } from './batching/batching-options.ts';
+export type { EncoderStatus } from './batching/encoder-batches.ts';
+export type { ImageCacheStatus } from './batching/image-cache.ts';
+export type { BatchingStatus } from './batching/share-model.ts';
 export { expectUsableImages, expectUsablePrompts, expectUsableWeights } from './checkpoint/expect-usable.ts';
 export type { ConfigReader, ModelConfig } from './checkpoint/model-config.ts';
 export { type ModelFolders, type ModelSources, readSourcesConfig, resolveSources } from './checkpoint/model-sources.ts';
 export { modelTensors } from './checkpoint/model-tensors.ts';
 export { type PlannedFile, plannedFiles } from './checkpoint/planned-weights.ts';
 export { type CheckpointTask, type RunnableTasks, runnableTasks } from './checkpoint/runnable-tasks.ts';
-export type { SaveModelOptions } from './checkpoint/save-model.ts';
+export { type ModelContent, saveModel, type SaveModelOptions } from './checkpoint/save-model.ts';
+export { openSinglePart, type SinglePart, singlePartOf } from './checkpoint/single-part.ts';
 export {
+  expectNoneMissing,
   isTokenEmbedding,
   listNames,
   missingTensors,
@@ -34,6 +40,7 @@ export {
 export type { ExportedFile, ExportedValue, ExportManifest } from './export/export-manifest.ts';
 export { exportOnnx, type ExportOnnxOptions } from './export/export-onnx.ts';
 export { Blip2Features } from './features/blip2-features.ts';
+export { encoderKey } from './features/encoder-key.ts';
 export type { FeatureKind, FeatureOptions, FeaturePart, FeatureParts, InputsKind } from './features/feature-parts.ts';
 export { featureParts } from './features/feature-parts.ts';
 export { readFeatureKind } from './features/feature-source.ts';
@@ -104,6 +111,7 @@ export {
 export type { ClassifyOptions, LabelScore } from './retrieval/classify-images.ts';
 export type { EmbedInputs, EmbedOptions, EmbedPart } from './retrieval/embed-inputs.ts';
 export type { RetrievalTaskOptions, RetrievalTaskParts } from './retrieval/encode-retrieval-inputs.ts';
+export { meanVector } from './retrieval/mean-vector.ts';
 export type { RankedCandidate, RetrieveOptions } from './retrieval/rank-candidates.ts';
 export {
   RETRIEVAL_CONTENT,
@@ -115,7 +123,7 @@ export type { SavableModel } from './retrieval/savable-model.ts';
 export type { Scores } from './retrieval/similarity.ts';
 export { Blip2, type Blip2TaskParts, createBlip2 } from './tasks/blip2.ts';
 export type { Conversation } from './tasks/chat/conversation.ts';
-export type { ImageTasks } from './tasks/image-tasks.ts';
+export type { ImageTasks, TaskPrompts } from './tasks/image-tasks.ts';
 export { createInstructBlip, InstructBlip, type InstructBlipTaskParts } from './tasks/instructblip.ts';
 export { loadImageTasks } from './tasks/load-image-tasks.ts';
 export { captionPreset, shortAnswerPreset } from './tasks/presets.ts';

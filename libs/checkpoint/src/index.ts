@@ -5,12 +5,19 @@ export type { ModelOutline } from './model-folder/model-outline.ts';
 export { type ModelVersion, readModelVersion } from './model-folder/model-version.ts';
 export { type Checkpoint, openCheckpoint } from './model-folder/open-checkpoint.ts';
 export { outlineModel } from './model-folder/outline-model.ts';
+export { fromFloat32, toFloat32 } from './safetensors/float-conversion.ts';
+export { readHeader } from './safetensors/read-header.ts';
 export { readChunks, type ReadOptions, readRawTensor, readTensor } from './safetensors/read-tensor.ts';
 export type { FloatStoredType } from './safetensors/stored-type.ts';
 // Writing
 export { saveCheckpoint, type SaveDtype, type SaveOptions } from './model-folder/save-checkpoint.ts';
 export { convertedSource, storedTensorSource, type TensorSource, tensorSource } from './safetensors/tensor-source.ts';
-export { type WriteOptions, type WriteProgress, writeSafetensors } from './safetensors/write-safetensors.ts';
+export {
+  encodeHeader,
+  type WriteOptions,
+  type WriteProgress,
+  writeSafetensors,
+} from './safetensors/write-safetensors.ts';
 // Adapters
 export { type MergedTensor, mergedTensorSource } from './adapters/merged-source.ts';
 export { openAdapterWeights } from './adapters/open-adapter-weights.ts';

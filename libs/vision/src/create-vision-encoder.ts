@@ -1,6 +1,7 @@
 import {
   type Attentions,
   expectInputs,
+  expectTensor,
   type HiddenStates,
   type OutputsOf,
   type PatchFeatures,
@@ -57,6 +58,8 @@ export interface VisionArchitecture<R, Output extends VisionStates = VisionOutpu
   readonly sizes: EncoderSizes;
   /** Number of layers of `forward`. */
   readonly layers: number;
+  /** Whether images of other sizes are accepted without being asked for. Default false. */
+  readonly acceptsAnySize?: boolean | undefined;
   readonly outputDefaults: { readonly outputHiddenStates: boolean; readonly outputAttentions: boolean };
   /** The request of `encode`, whose final hidden states alone are used. */
   encodeRequest(common: VisionRequest): R;
@@ -80,7 +83,7 @@ export function withOptionalPooler(states: VisionStates, outputs: VisionOutputs)
 /** What an encoder has in addition to its architecture. */
 export interface EncoderMembers<Output extends VisionStates> extends Pick<
   VisionEncoder,
-  'imageSize' | 'hiddenSize' | 'encode'
+  'imageSize' | 'hiddenSize' | 'encode' | 'acceptsAnySize'
 > {
   forward(inputs: VisionForwardInputs, options?: VisionForwardOptions): Promise<Output>;
 }
@@ -108,7 +111,9 @@ function createVisionEncoder<R extends EncoderRequest, Output extends VisionStat
   { store }: PartWeights,
   sessions: LazySessions,
 ): EncoderMembers<Output> {
-  const { sizes, layers, outputDefaults } = architecture;
+  const { sizes, layers, outputDefaults, acceptsAnySize = false } = architecture;
+  const isInterpolated = ({ dims }: PixelValues, { interpolatePosEncoding = false }: VisionForwardOptions): boolean =>
+    interpolatePosEncoding || (acceptsAnySize && dims.slice(2).some((side) => side !== sizes.imageSize));
   const run = async (pixelValues: PixelValues, request: R): Promise<VisionOutputs> => {
     expectPixelValues(pixelValues, sizes, request.interpolatePosEncoding);
     return (await openEncoder(architecture, store, sessions, request)).run({ pixel_values: pixelValues });
@@ -116,9 +121,11 @@ function createVisionEncoder<R extends EncoderRequest, Output extends VisionStat
   return {
     imageSize: sizes.imageSize,
     hiddenSize: sizes.hiddenSize,
+    ...(acceptsAnySize && { acceptsAnySize }),
     async encode(pixelValues, options = {}) {
       expectForwardOptions('encode of the vision encoder', options, ENCODE_OPTIONS);
-      const { interpolatePosEncoding = false } = options;
+      expectTensor('pixelValues', pixelValues, ['batch', 'channels', 'height', 'width']);
+      const interpolatePosEncoding = isInterpolated(pixelValues, options);
       expectPixelValues(pixelValues, sizes, interpolatePosEncoding);
       const request = architecture.encodeRequest({ ...FINAL_STATES, interpolatePosEncoding });
       return encodeInBatches(
@@ -131,7 +138,8 @@ function createVisionEncoder<R extends EncoderRequest, Output extends VisionStat
       expectInputs('forward of the vision encoder', inputs, VISION_INPUTS);
       const { pixelValues } = inputs;
       expectForwardOptions('forward of the vision encoder', options, FORWARD_OPTIONS);
-      const { interpolatePosEncoding = false } = options;
+      expectTensor('pixelValues', pixelValues, ['batch', 'channels', 'height', 'width']);
+      const interpolatePosEncoding = isInterpolated(pixelValues, options);
       const hiddenStates = options.outputHiddenStates ?? outputDefaults.outputHiddenStates;
       const attentions = options.outputAttentions ?? outputDefaults.outputAttentions;
       const request = architecture.forwardRequest({ hiddenStates, attentions, interpolatePosEncoding });
@@ -166,7 +174,9 @@ export function encoderLifecycle<C, O extends object, R extends EncoderRequest, 
     },
     exportGraphs(context) {
       const architecture = architectureOf(context);
-      const model = architecture.build(architecture.encodeRequest(FINAL_STATES), context.weights.store);
+      const { acceptsAnySize: interpolatePosEncoding = false } = architecture;
+      const request = architecture.encodeRequest({ ...FINAL_STATES, interpolatePosEncoding });
+      const model = architecture.build(request, context.weights.store);
       return [{ name: 'vision_model', model }];
     },
   };

@@ -28,4 +28,6 @@ export interface VisionFamily<C extends VisionConfig = VisionConfig> {
   readonly part: Part<C, CheckpointVisionEncoder, PartWeights, FeatureLayerOptions>;
   /** Start of the names, below the root of the encoder, of tensors that checkpoints may lack, such as `pooler.`. */
   readonly optionalTensors?: readonly string[];
+  /** Whether encoders accept images of other sizes without `interpolatePosEncoding`. Default false. */
+  readonly acceptsAnySize?: boolean | undefined;
 }

@@ -68,7 +68,7 @@ describe('blip2 serve', () => {
 
   test('says in one line that a port is in use, and ends with 1', async () => {
     const { url } = await startServer();
-    const { exitCode, stdout, stderr } = await spawnBlip2(['serve', '--quiet', '--port', new URL(url).port]);
+    const { exitCode, stdout, stderr } = await spawnBlip2(['serve', '--port', new URL(url).port]);
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
     expect(stderr).toMatch(/^EADDRINUSE: [^\n]*\n$/);
   });

@@ -61,7 +61,7 @@ test('an output is not resumed with an adapter of other contents', async () => {
   expect((await caption('-m', base, ...output)).exitCode).not.toBe(0);
 }, 60_000);
 
-test.each(['ask', 'caption', 'chat', 'compare', 'embed', 'heatmap', 'inspect', 'match', 'rank'])(
+test.each(['ask', 'bench', 'caption', 'chat', 'compare', 'embed', 'export', 'heatmap', 'inspect', 'match', 'rank'])(
   '%s has --adapter',
   async (command) => {
     expect((await spawnBlip2([command, '--help'])).stdout).toContain('--adapter <folder>');

@@ -21,6 +21,7 @@ import type { Blip2Module } from '../module/blip2-module.ts';
 import { withDisposableStack } from '../module/disposable-stack.ts';
 import { importModule } from '../module/import-module.ts';
 import type { ModuleParts } from '../module/load-module-parts.ts';
+import { DEFAULT_ISOLATE } from '../options/common-options.ts';
 import { dtypeOption } from '../options/dtype.ts';
 import type { Embedding, EmbeddingModel, FeaturePart, LoadEmbeddingModel } from './model-port.ts';
 import type { ModelSource } from './model-source.ts';
@@ -32,8 +33,12 @@ const VISION_PARTS = ['vision', 'qformer', 'projection'] as const;
 type VisionPart = (typeof VISION_PARTS)[number];
 
 /** Loads a checkpoint of any kind for the features of one component, in worker threads if it is a whole model. */
-export const loadEmbeddingModel: LoadEmbeddingModel = async (source, part, { dtype, module, layer, ...settings }) => {
-  const options = { ...settings, ...dtypeOption(dtype), isolate: 'worker' } as const;
+export const loadEmbeddingModel: LoadEmbeddingModel = async (
+  source,
+  part,
+  { dtype, module, layer, isolate = DEFAULT_ISOLATE, ...settings },
+) => {
+  const options = { ...settings, ...dtypeOption(dtype), isolate };
   const custom = module === undefined ? undefined : await importModule(module);
   // A module may only register model families.
   if (module === undefined || !custom)

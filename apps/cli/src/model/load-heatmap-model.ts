@@ -17,14 +17,22 @@ import { Blip2Error, defined } from '@blip2/interfaces';
 import { BlipImageProcessor, encodePng } from '@blip2/processor';
 
 import { withDisposableStack } from '../module/disposable-stack.ts';
+import { DEFAULT_ISOLATE } from '../options/common-options.ts';
 import { dtypeOption } from '../options/dtype.ts';
 import type { AttentionSubject, HeatmapModel, LoadHeatmapModel, OcclusionSubject, ScoreKind } from './heatmap-port.ts';
 import type { ModelSource } from './model-source.ts';
 import { pixelValuesOf } from './pixel-values.ts';
 
-/** Loads a checkpoint for heatmaps. Inference runs on a worker thread. Attention does not load the language model. */
-export const loadHeatmapModel: LoadHeatmapModel = async (source, subject, { dtype, module: _, ...settings }) => {
-  const options: LoadOptions = { ...settings, ...dtypeOption(dtype), isolate: 'worker' };
+/**
+ * Loads a checkpoint for heatmaps. By default, inference runs on a worker thread. Attention does not load the language
+ * model.
+ */
+export const loadHeatmapModel: LoadHeatmapModel = async (
+  source,
+  subject,
+  { dtype, module: _, isolate = DEFAULT_ISOLATE, ...settings },
+) => {
+  const options: LoadOptions = { ...settings, ...dtypeOption(dtype), isolate };
   return subject.method === 'attention'
     ? attentionModel(source, subject, options)
     : occlusionModel(await openScoringModel(source, subject, options), subject);

@@ -3,12 +3,13 @@ import { defined } from '@blip2/interfaces';
 import { resizingOf } from '@blip2/processor';
 
 import type { ModuleModel } from '../module/load-with-module.ts';
+import { DEFAULT_ISOLATE } from '../options/common-options.ts';
 import { dtypeOption } from '../options/dtype.ts';
 import type { LoadModel, TaskModel } from './model-port.ts';
 
-/** Loads a generation checkpoint. Inference runs on a worker thread, so that Ctrl-C is handled in the meantime. */
-export const loadModel: LoadModel = async (source, { dtype, module, ...settings }) => {
-  const options = { ...settings, ...dtypeOption(dtype), isolate: 'worker' } as const;
+/** Loads a generation checkpoint. By default, inference runs on a worker thread, so that Ctrl-C is handled. */
+export const loadModel: LoadModel = async (source, { dtype, module, isolate = DEFAULT_ISOLATE, ...settings }) => {
+  const options = { ...settings, ...dtypeOption(dtype), isolate } as const;
   if (module !== undefined) {
     const custom = await (await import('../module/import-module.ts')).importModule(module);
     const { loadWithModule } = await import('../module/load-with-module.ts');

@@ -1,13 +1,17 @@
 import type { MatchScore } from '@blip2/blip2';
 import { resizingOf } from '@blip2/processor';
 
+import { DEFAULT_ISOLATE } from '../options/common-options.ts';
 import { dtypeOption } from '../options/dtype.ts';
 import type { ImageTexts, Load, RetrievalModel } from './model-port.ts';
 import { openRetrieval } from './open-retrieval.ts';
 
-/** Loads a retrieval checkpoint. Inference runs on a worker thread. */
-export const loadRetrievalModel: Load<RetrievalModel> = async (source, { dtype, module, ...settings }) => {
-  const retrieval = await openRetrieval(source, module, { ...settings, ...dtypeOption(dtype), isolate: 'worker' });
+/** Loads a retrieval checkpoint. By default, inference runs on a worker thread. */
+export const loadRetrievalModel: Load<RetrievalModel> = async (
+  source,
+  { dtype, module, isolate = DEFAULT_ISOLATE, ...settings },
+) => {
+  const retrieval = await openRetrieval(source, module, { ...settings, ...dtypeOption(dtype), isolate });
   return {
     async match(items, options) {
       if (haveSameTexts(items))

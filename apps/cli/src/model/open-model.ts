@@ -5,7 +5,7 @@ import { defined } from '@blip2/interfaces';
 
 import type { Environment } from '../environment.ts';
 import { createDownloadReport } from '../hub/download-report.ts';
-import type { ModelOptions, ReportOptions } from '../options/common-options.ts';
+import { DEFAULT_ISOLATE, type ModelOptions, type ReportOptions } from '../options/common-options.ts';
 import { DEMO_MODEL_NOTICE } from './demo-model.ts';
 import { withInstructBlipHint } from './instructblip-hint.ts';
 import type { ModelKind } from './model-kinds.ts';
@@ -15,15 +15,16 @@ import type { LoadNumbers, RunNumbers } from './run-numbers.ts';
 type OpenOptions = ModelOptions & ReportOptions & LoadNumbers & { readonly progress?: boolean };
 
 /**
- * Starts the threads that the model of the options runs in. They load their modules while this thread loads the
- * library. A module of the user may replace the parts, so that nothing is started for one.
+ * Starts the threads or processes that the model of the options runs in. They load their modules while this thread
+ * loads the library. A module of the user may replace the parts, so that nothing is started for one.
  */
 export async function startHosts(
   { ahead }: Pick<ModelKind<AsyncDisposable>, 'ahead'>,
-  { module }: ModelOptions,
+  { module, isolate = DEFAULT_ISOLATE }: ModelOptions,
   environment: Environment,
 ): Promise<ModelHosts | undefined> {
-  return ahead && module === undefined ? environment.startHosts?.({ language: ahead === 'all' }) : undefined;
+  if (!ahead || module !== undefined || isolate === 'inline') return undefined;
+  return environment.startHosts?.({ isolate, language: ahead === 'all' });
 }
 
 /** What is known before a model is loaded. */
@@ -48,7 +49,7 @@ export async function openModel<Model extends AsyncDisposable>(
   { hosts: started, repeated = false, numbers }: Ahead = {},
 ): Promise<Model> {
   const hosts = started ?? (await startHosts(kind, options, environment));
-  const { adapter: adapters, dtype, device, module } = options;
+  const { adapter: adapters, dtype, device, isolate, module } = options;
   const { threads, rows } = numbers?.current ?? options;
   const source = sourceOf(options, kind);
   if (options.quiet !== true && (await usesDemo(source, kind.demoFolder))) environment.stderr.write(DEMO_MODEL_NOTICE);
@@ -58,7 +59,7 @@ export async function openModel<Model extends AsyncDisposable>(
     progress: options.progress !== false,
   });
   const loading = kind.loadFrom(environment)(source, {
-    ...defined({ adapters, dtype, device, threads, rows, module, hosts }),
+    ...defined({ adapters, dtype, device, threads, rows, isolate, module, hosts }),
     ...(numbers && { onThreads: (chosen) => numbers.choose({ threads: chosen }) }),
     ...(repeated && { repeated }),
     ...revision,

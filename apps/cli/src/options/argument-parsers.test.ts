@@ -15,9 +15,9 @@ test.each([
   ['heatmap -t a -o out.png --batch-size 100000', 'Expected at most 1024'],
   ['embed -o out.npy --shard-size 10000001', 'Expected at most 10000000'],
   ['compare model --max-new-tokens 1000000', 'Expected at most 100000'],
-  ['bench --rounds 10001', 'Expected at most 10000'],
-  ['bench --new-tokens 1000000', 'Expected at most 100000'],
-  ['bench --threads 100000', 'Expected at most'],
+  ['bench ./nowhere --rounds 10001', 'Expected at most 10000'],
+  ['bench ./nowhere --new-tokens 1000000', 'Expected at most 100000'],
+  ['bench ./nowhere --threads 100000', 'Expected at most'],
   ['caption --threads encoder=2,decode=100000', 'Expected at most'],
 ])('%s is refused: such a run would not end', async (line, message) => {
   const at = await temporaryFolder({ a: 'a cat' });

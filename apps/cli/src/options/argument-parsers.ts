@@ -63,6 +63,19 @@ export function positiveNumber(value: string): number {
   return parsed;
 }
 
+export function nonNegativeNumber(value: string): number {
+  const parsed = finiteNumber(value);
+  if (parsed < 0) throw new InvalidArgumentError('Expected a number of at least 0.');
+  return parsed;
+}
+
+/** Names that are separated by commas; spaces around them are ignored. */
+export function partList(value: string): readonly string[] {
+  const names = value.split(',').map((name) => name.trim());
+  if (names.includes('')) throw new InvalidArgumentError('Expected names that are separated by commas.');
+  return names;
+}
+
 /** Collects the values of a repeatable option. */
 export function repeated(value: string, previous: readonly string[] | undefined): readonly string[] {
   return [...(previous ?? []), value];

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 
+import type { LoadOptions } from '@blip2/blip2';
 import type { ThreadChoice } from '@blip2/interfaces';
 import { type Command, Option } from 'commander';
 
@@ -13,6 +14,11 @@ export const MAX_BATCH_SIZE = 1024;
 const LEAST_MAX_THREADS = 64;
 
 const IMAGES = 'File, "glob", folder, URL, @list.txt, @list.jsonl, or - for stdin';
+const ISOLATIONS = ['worker', 'process', 'inline'] as const;
+/** Where the parts of a model run. */
+export type Isolate = (typeof ISOLATIONS)[number] & NonNullable<LoadOptions['isolate']>;
+/** Ctrl-C takes effect during inference, and a process has one copy of its weights. */
+export const DEFAULT_ISOLATE = 'worker';
 const PRECISIONS = 'Precisions: fp32, int8, q8, q4, fast, small';
 
 /** Options of reporting, for all commands that run a model. */
@@ -34,6 +40,7 @@ export interface ModelOptions extends SourceOptions {
   readonly dtype?: string;
   readonly device?: string;
   readonly threads?: number | Partial<ThreadChoice>;
+  readonly isolate?: Isolate;
   readonly module?: string;
   readonly offline?: boolean;
   readonly revision?: string;
@@ -114,6 +121,12 @@ export function threadsOption(): Option {
   ).argParser(threadsUpTo(Math.max(LEAST_MAX_THREADS, availableParallelism())));
 }
 
+/** `byDefault`: what the command does without the option. */
+export function isolateOption(byDefault: Isolate = DEFAULT_ISOLATE): Option {
+  const text = `Run the model in threads (worker), child processes (process) or here (inline); default: ${byDefault}`;
+  return new Option('--isolate <where>', text).choices(ISOLATIONS);
+}
+
 export function adapterOption(): Option {
   return new Option(
     '--adapter <folder>',
@@ -172,6 +185,7 @@ export function addModelOptions(command: Command): Command {
       ).helpGroup(group),
     )
     .addOption(threadsOption().helpGroup(group))
+    .addOption(isolateOption().helpGroup(group))
     .addOption(revisionOption().helpGroup(group))
     .addOption(offlineOption().helpGroup(group));
 }

@@ -1,7 +1,7 @@
+import { onlyImage } from '@blip2/blip2/messages';
 import { Blip2Error } from '@blip2/interfaces';
 import { z } from 'zod';
 
-import { onlyImage } from '../requests/conversation.ts';
 import { type ImageLimits, type RequestImage, urlImage } from '../requests/image-reader.ts';
 import { json, postRoute, type Route } from '../routes/route.ts';
 import { expectation, type Judge, likeliest, openJudge } from './questions.ts';

@@ -92,6 +92,7 @@ function matchJudge(request: RouteRequest, { name, model, progress }: ModelUse<'
     if (texts.length > server.limits.maxTexts) throw tooMany('questions', texts.length, server.limits.maxTexts);
     const scores = await model.match(image, texts, { signal: call.signal });
     progress();
+    call.notes.promptTokens = texts.reduce((sum, text) => sum + model.countTokens(text), call.notes.promptTokens ?? 0);
     return scores.map(({ itm }) => itm);
   };
   return {

@@ -1,7 +1,7 @@
+import { onlyImage } from '@blip2/blip2/messages';
 import { Blip2Error } from '@blip2/interfaces';
 import { z } from 'zod';
 
-import { onlyImage } from '../requests/conversation.ts';
 import { base64Image, type RequestImage } from '../requests/image-reader.ts';
 import { json, postRoute, type Route } from '../routes/route.ts';
 import { expectation, type Judge, likeliest, openJudge } from './questions.ts';
@@ -10,7 +10,9 @@ const MAX_QUESTIONS = 400;
 
 const criteria = z.union([
   z.array(z.string().min(1)).min(2),
-  z.record(z.string().min(1), z.union([z.string(), z.number()]).nullish()),
+  z
+    .record(z.string().min(1), z.union([z.string(), z.number()]).nullish())
+    .refine((named) => Object.keys(named).length >= 2, { error: 'an object with at least 2 criteria' }),
 ]);
 const question = z.discriminatedUnion('type', [
   z.looseObject({ type: z.literal('noul'), instructions: z.string(), criteria: z.unknown().optional() }),

@@ -41,6 +41,56 @@ test('other clients get a list, for bytes and for base64, with the model of the 
   expect(short.body).toEqual([{ generated_text: 'a blue triangle' }]);
 });
 
+test('bytes are an image whatever their media type', async () => {
+  for (const type of ['', 'application/x-www-form-urlencoded', 'image/png']) {
+    const response = await fetch(server.url, {
+      method: 'POST',
+      headers: type === '' ? {} : { 'content-type': type },
+      body: Buffer.from(leftOf),
+    });
+    expect(await response.json()).toEqual([{ generated_text: LEFT_OF_CAPTION }]);
+  }
+  expect(await server.post('/', '[', { headers: { 'content-type': 'application/json' } })).toMatchObject({
+    body: { field: 'body' },
+  });
+});
+
+test('options of generation may be nested, and those that are not supported are refused by name', async () => {
+  const caption = async (parameters: object) => server.post('/', { inputs: base64(leftOf), parameters });
+  for (const name of ['generate_kwargs', 'generation_parameters'])
+    expect((await caption({ [name]: { max_new_tokens: 3 } })).body).toEqual([{ generated_text: 'a blue triangle' }]);
+  expect((await caption({ num_beams: 1, do_sample: false, temperature: 5 })).body).toEqual([
+    { generated_text: LEFT_OF_CAPTION },
+  ]);
+  expect(await caption({ num_beams: 4 })).toMatchObject({ status: 400, body: { field: 'num_beams' } });
+  expect(await caption({ generate_kwargs: { min_length: 4 } })).toMatchObject({
+    status: 400,
+    body: { code: 'UNSUPPORTED_FIELD', field: 'min_length' },
+  });
+  const answers = await server.post('/', {
+    inputs: { image: base64(leftOf), question: 'x?' },
+    parameters: { top_k: 3 },
+  });
+  expect(answers).toMatchObject({ status: 400, body: { field: 'parameters.top_k' } });
+});
+
+test('labels are put into the template of the request', async () => {
+  const inputs = { image: base64(leftOf) };
+  const ask = async (labels: string[], template?: string) =>
+    (
+      await server.post('/', {
+        inputs,
+        parameters: { candidate_labels: labels, ...(template && { hypothesis_template: template }) },
+      })
+    ).body;
+  const [long, short] = await Promise.all([
+    ask(['a blue triangle', 'a blue circle']),
+    ask(['triangle', 'circle'], 'a blue {}'),
+  ]);
+  expect(short.map(({ score }: { score: number }) => score)).toEqual(long.map(({ score }: { score: number }) => score));
+  expect(await ask(['x'], 'no place')).toMatchObject({ field: 'parameters.hypothesis_template' });
+});
+
 test.each([
   ['/', {}, 400, 'INVALID_ARGUMENT'],
   ['/', { inputs: 'no image!' }, 400, 'INVALID_ARGUMENT'],

@@ -1,14 +1,26 @@
-import { mustBe } from '@blip2/interfaces';
+import type { TaskOptions } from '@blip2/blip2';
+import { generationSettings, toConversation } from '@blip2/blip2/messages';
+import { Blip2Error, mustBe } from '@blip2/interfaces';
 import { z } from 'zod';
 
 import { likeliest, openJudge } from '../decisions/questions.ts';
-import { toConversation } from '../requests/conversation.ts';
-import { generationSettings } from '../requests/generation-settings.ts';
+import { count, samplingSchema } from '../openai/chat-schema.ts';
 import { base64Image, type RequestImage } from '../requests/image-reader.ts';
+import { harmless, type RefusedFields, refuseFields } from '../requests/refused-fields.ts';
 import { encodeImage, type ModelUse, useModel } from '../routes/model-use.ts';
 import { type Answer, json, postRoute, type Route, type RouteRequest } from '../routes/route.ts';
 import { wholeText } from '../routes/text-generation.ts';
 
+/** Options of generation, in `parameters` or nested in one of its fields. */
+const generation = {
+  max_new_tokens: count,
+  temperature: samplingSchema.temperature,
+  top_k: z.int().nullish(),
+  top_p: samplingSchema.top_p,
+  do_sample: z.boolean().nullish(),
+  repetition_penalty: z.number().gt(0).nullish(),
+  seed: samplingSchema.seed,
+};
 const taskSchema = z.looseObject({
   inputs: z.union([
     z.string(),
@@ -17,14 +29,29 @@ const taskSchema = z.looseObject({
   parameters: z
     .looseObject({
       candidate_labels: z.array(z.string().min(1)).min(1).nullish(),
-      max_new_tokens: z.int().min(1).nullish(),
-      generate_kwargs: z.looseObject({ max_new_tokens: z.int().min(1).nullish() }).nullish(),
-      temperature: z.number().min(0).max(10).nullish(),
-      top_k: z.int().nullish(),
-      seed: z.int().nullish(),
+      hypothesis_template: z.string().nullish(),
+      ...generation,
+      generate_kwargs: z.looseObject(generation).nullish(),
+      generation_parameters: z.looseObject(generation).nullish(),
     })
     .nullish(),
 });
+/** Parameters that cannot be honoured. */
+const REFUSED_PARAMETERS: RefusedFields = {
+  num_beams: harmless.oneOf(1),
+  num_beam_groups: harmless.oneOf(1),
+  num_return_sequences: harmless.oneOf(1),
+  penalty_alpha: harmless.zero,
+  typical_p: harmless.oneOf(1),
+  epsilon_cutoff: harmless.zero,
+  eta_cutoff: harmless.zero,
+  max_length: harmless.never,
+  min_length: harmless.zero,
+  min_new_tokens: harmless.zero,
+  early_stopping: harmless.false,
+  length_penalty: harmless.oneOf(1),
+  no_repeat_ngram_size: harmless.zero,
+};
 type Body = z.output<typeof taskSchema> | undefined;
 
 const COMMON = {
@@ -63,8 +90,9 @@ async function runTask(request: RouteRequest<Body>, name: string | undefined): P
   const image = base64Image(typeof inputs === 'string' ? inputs : inputs.image, 'inputs.image');
   if (labels) return json(await classify(request, name, image, labels));
   const question = typeof inputs === 'string' ? '' : (inputs.question ?? inputs.text ?? '');
+  const isQuestion = question.trim() !== '';
   const { text, logProb } = await generate(request, name, image, question);
-  if (question.trim() === '') return json(captionShape(text, headers.get('user-agent') ?? ''));
+  if (!isQuestion) return json(captionShape(text, headers.get('user-agent') ?? ''));
   // The probability that exactly this text is generated.
   return json([{ answer: text, score: Math.exp(logProb) }]);
 }
@@ -75,20 +103,45 @@ async function generate(
   image: RequestImage,
   text: string,
 ): Promise<{ readonly text: string; readonly logProb: number }> {
-  const { body, server } = request;
-  const { max_new_tokens: own, generate_kwargs: nested, top_k: topK, ...sampling } = body?.parameters ?? {};
-  const settings = generationSettings({ ...sampling, topK, maxTokens: own ?? nested?.max_new_tokens }, server.limits);
   const { prompt } = toConversation([{ role: 'user', text, images: [image] }]);
+  const settings = settingsOf(request, prompt.question !== undefined);
   const use: ModelUse<'text'> = await useModel(request, { name, kind: 'text' });
   const encoded = await encodeImage(request, use, image);
   const { text: answer, logProb } = await wholeText(request, use, { image: encoded, prompt, settings });
   return { text: answer.trim(), logProb };
 }
 
+/** The options of generation, from `parameters` and the fields nested in it. */
+function settingsOf({ body, server }: RouteRequest<Body>, isQuestion: boolean): TaskOptions {
+  const { generate_kwargs: older, generation_parameters: newer, ...own } = body?.parameters ?? {};
+  for (const fields of [own, older ?? {}, newer ?? {}]) refuseFields(fields, REFUSED_PARAMETERS);
+  const { top_k: topK, top_p: topP, do_sample: doSample, ...given } = { ...own, ...older, ...newer };
+  // For a question, `top_k` is the number of answers.
+  const answers = isQuestion ? own.top_k : undefined;
+  if (answers && answers > 1)
+    throw new Blip2Error('UNSUPPORTED_FIELD', 'parameters.top_k must be 1: there is one answer', {
+      argument: 'parameters.top_k',
+    });
+  return generationSettings(
+    {
+      maxTokens: given.max_new_tokens,
+      // As in Transformers: a temperature has an effect only if tokens are sampled.
+      temperature: doSample === false ? undefined : (given.temperature ?? (doSample === true ? 1 : undefined)),
+      topP,
+      topK: isQuestion ? undefined : topK,
+      repetitionPenalty: given.repetition_penalty,
+      seed: given.seed,
+    },
+    server.limits,
+  );
+}
+
 const QUESTION = 'what is in the image?';
+/** What the label takes the place of in `hypothesis_template`. */
+const LABEL = '{}';
 
 async function classify(
-  request: RouteRequest,
+  request: RouteRequest<Body>,
   name: string | undefined,
   image: RequestImage,
   labels: readonly string[],
@@ -97,9 +150,11 @@ async function classify(
     throw mustBe('parameters.candidate_labels', 'a list of different labels', labels);
   const model = name ?? (await retrievalName(request));
   const judge = await openJudge(request, { model, image, context: '' });
+  const template = request.body?.parameters?.hypothesis_template ?? LABEL;
+  if (!template.includes(LABEL)) throw mustBe('parameters.hypothesis_template', `a text with ${LABEL}`, template);
   const weighted = await judge.weigh(
     QUESTION,
-    labels.map((label) => ({ value: label, text: label })),
+    labels.map((label) => ({ value: label, text: template.replaceAll(LABEL, () => label) })),
   );
   const best = likeliest(weighted);
   return [best, ...weighted.filter((each) => each !== best).toSorted((a, b) => b.probability - a.probability)].map(

@@ -1,8 +1,9 @@
+import { generationSettings } from '@blip2/blip2/messages';
 import { Blip2Error, mustBe } from '@blip2/interfaces';
 import { z } from 'zod';
 
 import type { ServedModel } from '../models/served-model.ts';
-import { generationSettings } from '../requests/generation-settings.ts';
+import { count, samplingSchema } from '../openai/chat-schema.ts';
 import { base64Image, expectImageCount } from '../requests/image-reader.ts';
 import { encodeImage, type ModelUse, useModel } from '../routes/model-use.ts';
 import { json, postRoute, type Route, type RouteRequest } from '../routes/route.ts';
@@ -12,7 +13,14 @@ import { floatTensor, pixelValuesOf, tensorSchema, textsOf, type V2Tensor } from
 
 const inferSchema = z.looseObject({
   id: z.string().nullish(),
-  parameters: z.record(z.string(), z.unknown()).nullish(),
+  parameters: z
+    .looseObject({
+      max_tokens: count,
+      ...samplingSchema,
+      top_k: z.int().nullish(),
+      repetition_penalty: z.number().gt(0).nullish(),
+    })
+    .nullish(),
   inputs: z.array(tensorSchema).min(1).max(2),
   outputs: z.array(z.looseObject({ name: z.string() })).nullish(),
 });
@@ -140,9 +148,15 @@ async function inferTexts(
       expected: String(images.length),
       got: String(prompts.length),
     });
-  const maxTokens = body.parameters?.['max_tokens'];
+  const {
+    max_tokens: maxTokens,
+    top_p: topP,
+    top_k: topK,
+    repetition_penalty: penalty,
+    ...sampling
+  } = body.parameters ?? {};
   const settings = generationSettings(
-    { maxTokens: typeof maxTokens === 'number' ? maxTokens : undefined },
+    { ...sampling, maxTokens, topP, topK, repetitionPenalty: penalty },
     server.limits,
   );
   const texts: string[] = [];

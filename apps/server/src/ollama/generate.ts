@@ -1,9 +1,6 @@
 import type { KeptImage } from '@blip2/blip2';
+import { choiceJson, choiceSchema, generationSettings, type ImagePrompt, toConversation } from '@blip2/blip2/messages';
 
-import type { ImagePrompt } from '../models/served-model.ts';
-import { choiceJson, choiceSchema } from '../requests/choice-schema.ts';
-import { toConversation } from '../requests/conversation.ts';
-import { generationSettings } from '../requests/generation-settings.ts';
 import { base64Image, type RequestImage } from '../requests/image-reader.ts';
 import { refuseFields } from '../requests/refused-fields.ts';
 import { encodeImage, type ModelUse, useModel } from '../routes/model-use.ts';

@@ -58,7 +58,7 @@ export const REFUSED_FIELDS: RefusedFields = {
   template: harmless.oneOf(''),
   context: harmless.empty,
   raw: harmless.false,
-  think: harmless.oneOf(false, 'none'),
+  think: harmless.oneOf(false, 'none', 'false'),
 };
 /** Sampling options that cannot be honoured. */
 export const REFUSED_OPTIONS: RefusedFields = {

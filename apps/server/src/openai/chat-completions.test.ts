@@ -103,6 +103,29 @@ describe('the client of OpenAI', () => {
     expect(JSON.parse(choices[0]?.message.content ?? '')).toEqual({ shape: 'triangle' });
   });
 
+  test('gets a value of a schema without a question: the best description', async () => {
+    const schema = { type: 'object', properties: { label: { enum: ['a large yellow star', LEFT_OF_CAPTION] } } };
+    const format = { type: 'json_schema', json_schema: { name: 'label', schema } } as const;
+    for (const model of ['opt', 't5']) {
+      const { choices, usage } = await client.chat.completions.create({
+        model,
+        messages: show(),
+        response_format: format,
+      });
+      expect(choices[0]?.message.content).toBe(JSON.stringify({ label: LEFT_OF_CAPTION }));
+      expect(usage?.prompt_tokens).toBe(12);
+    }
+  });
+
+  test('gets log-probabilities of the tokens of the text, and of no others', async () => {
+    for (const stop of [undefined, ' left']) {
+      const body = { model: 'opt', messages: show(), logprobs: true, ...(stop && { stop }) };
+      const { choices } = await client.chat.completions.create(body);
+      const tokens = choices[0]?.logprobs?.content?.map(({ token }) => token) ?? [];
+      expect(tokens.join('')).toBe(choices[0]?.message.content);
+    }
+  });
+
   test('is told what it may not send, and which model exists', async () => {
     await expect(client.chat.completions.create({ model: 'gpt', messages: show() })).rejects.toMatchObject({
       status: 404,
@@ -171,6 +194,24 @@ describe('messages', () => {
     expect(body.choices[0].message.content).toContain('triangle');
   });
 
+  test('may have a seed of 64 bits, and a top_p of 0, which is greedy', async () => {
+    const ask = async (more: object): Promise<unknown> =>
+      (await server.post(PATH, chat(leftOf, undefined, { temperature: 1, ...more }))).body.choices?.[0].message.content;
+    expect(await ask({ seed: 2 ** 63 })).toBe(await ask({ seed: 2 ** 63 }));
+    expect(await ask({ top_p: 0 })).toBe(LEFT_OF_CAPTION);
+  });
+
+  test('that are refused name the limit and the alternatives', async () => {
+    const message = async (more: object): Promise<string> =>
+      (await server.post(PATH, chat(leftOf, 'x', more))).body.error.message;
+    expect(await message({ n: 0 })).toBe('n must be at least 1, got 0');
+    expect(await message({ n: 17 })).toBe('n must be at most 16, got 17');
+    expect(await message({ messages: [] })).toBe('messages must be a list of at least 1 entries, got a list');
+    expect(await message({ messages: [{ role: 'user', content: [{ type: 'file' }] }] })).toBe(
+      'messages[0].content[0].type must be one of text, input_text, image_url, got "file"',
+    );
+  });
+
   test('ask for more tokens than the model has positions and get what fits', async () => {
     const { status, body } = await server.post(PATH, chat(leftOf, undefined, { max_tokens: 100_000 }));
     expect([status, body.choices?.[0].message.content]).toEqual([200, LEFT_OF_CAPTION]);
@@ -187,6 +228,8 @@ describe('refusals', () => {
     ['a path', url('/etc/passwd'), 400, 'INVALID_ARGUMENT', 'messages[0].content[0].image_url.url'],
     ['a file URL', url('file:///etc/passwd'), 400, 'INVALID_ARGUMENT', 'messages[0].content[0].image_url.url'],
     ['an http URL', url('https://example.com/a.png'), 400, 'INVALID_ARGUMENT', 'messages[0].content[0].image_url.url'],
+    ['no tokens', chat(leftOf, undefined, { max_tokens: 0 }), 400, 'INVALID_ARGUMENT', 'max_tokens'],
+    ['a minimum', chat(leftOf, undefined, { min_tokens: 3 }), 400, 'UNSUPPORTED_FIELD', 'min_tokens'],
     ['no image', url('data:text/plain;base64,aGVsbG8='), 400, 'INVALID_IMAGE', null],
     ['bad base64', url('data:image/png;base64,*'), 400, 'INVALID_ARGUMENT', 'image'],
     ['a wrong type', chat(leftOf, undefined, { n: 'two' }), 400, 'INVALID_ARGUMENT', 'n'],
@@ -209,6 +252,7 @@ describe('refusals', () => {
     ],
     ['an unknown role', { messages: [{ role: 'tool', content: 'x' }] }, 400, 'INVALID_ARGUMENT', 'messages[0].role'],
     ['broken JSON', '{', 400, 'INVALID_ARGUMENT', 'body'],
+    ['deep JSON', `${'['.repeat(9000)}${']'.repeat(9000)}`, 400, 'INVALID_ARGUMENT', 'body'],
     ['a list', [], 400, 'INVALID_ARGUMENT', 'body'],
   ])('%s', async (_, body, status, code, param) => {
     const answer = await server.post(PATH, body);

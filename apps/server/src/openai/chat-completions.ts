@@ -1,10 +1,7 @@
 import type { KeptImage, TaskOptions } from '@blip2/blip2';
+import { choiceJson, choiceSchema, generationSettings, type ImagePrompt, toConversation } from '@blip2/blip2/messages';
 import { Blip2Error, defined, mustBe } from '@blip2/interfaces';
 
-import type { ImagePrompt } from '../models/served-model.ts';
-import { choiceJson, choiceSchema } from '../requests/choice-schema.ts';
-import { toConversation } from '../requests/conversation.ts';
-import { generationSettings } from '../requests/generation-settings.ts';
 import { refuseFields } from '../requests/refused-fields.ts';
 import { encodeImage, type ModelUse, useModel } from '../routes/model-use.ts';
 import { bestOf, choicePrompt, rankValues } from '../routes/ranked-choice.ts';

@@ -1,7 +1,7 @@
+import type { ChatMessage } from '@blip2/blip2/messages';
 import { mustBe } from '@blip2/interfaces';
 import { z } from 'zod';
 
-import { type ChatMessage } from '../requests/conversation.ts';
 import { type ImageLimits, type RequestImage, urlImage } from '../requests/image-reader.ts';
 import { harmless, type RefusedFields } from '../requests/refused-fields.ts';
 
@@ -17,8 +17,9 @@ const stop = z.string().max(MAX_STOP_LENGTH);
 /** Fields of sampling that several APIs share. */
 export const samplingSchema = {
   temperature: z.number().min(0).max(10).nullish(),
-  top_p: z.number().gt(0).max(1).nullish(),
-  seed: z.int().nullish(),
+  top_p: z.number().min(0).max(1).nullish(),
+  // Also beyond 2 ** 53, where clients draw seeds of 64 bits.
+  seed: z.number().refine(Number.isInteger, { error: 'a whole number' }).meta({ type: 'integer' }).nullish(),
   stop: z.union([stop, z.array(stop).max(MAX_STOPS)]).nullish(),
 };
 /** A positive whole number, or absent. */
@@ -29,7 +30,7 @@ const imagePart = z.looseObject({
   type: z.literal('image_url'),
   image_url: z.union([z.string(), z.looseObject({ url: z.string() })]),
 });
-const parts = z.array(z.union([textPart, imagePart]));
+const parts = z.array(z.discriminatedUnion('type', [textPart, imagePart]));
 
 /** A message with text and images. */
 export const messageSchema = z.looseObject({
@@ -80,6 +81,17 @@ export const REFUSED_CHAT_FIELDS: RefusedFields = {
   guided_regex: harmless.never,
   guided_grammar: harmless.never,
   structured_outputs: harmless.never,
+  min_tokens: harmless.zero,
+  ignore_eos: harmless.false,
+  length_penalty: harmless.oneOf(1),
+  bad_words: harmless.empty,
+  stop_token_ids: harmless.empty,
+  allowed_token_ids: harmless.never,
+  include_stop_str_in_output: harmless.false,
+  echo: harmless.false,
+  continue_final_message: harmless.false,
+  grammar: harmless.oneOf(''),
+  typical_p: harmless.oneOf(1),
 };
 
 /**

@@ -29,9 +29,36 @@ function refusal(issue: Issue, body: unknown): Blip2Error {
   const field = issue.path.reduce<string>(joinPath, '') || 'body';
   const got = issue.path.reduce<unknown>((value, key) => Object(value)[key], body);
   if (issue.code === 'invalid_type') return mustBe(field, articleOf(issue.expected), got);
-  if (issue.code === 'invalid_value') return mustBe(field, `one of ${issue.values.map(String).join(', ')}`, got);
-  const expected = issue.message.replace(/^Invalid input: expected /, '').replace(/^Too (?:small|big): expected /, '');
-  return mustBe(field, issue.code === 'invalid_union' ? 'of a supported type' : expected, got);
+  if (issue.code === 'invalid_value') return mustBe(field, oneOf(issue.values), got);
+  if (issue.code === 'too_small') return mustBe(field, atLeast(issue), got);
+  if (issue.code === 'too_big') return mustBe(field, atMost(issue), got);
+  if (issue.code === 'invalid_union') return mustBe(field, alternativesOf(issue), got);
+  return mustBe(field, issue.message.replace(/^Invalid input: expected /, ''), got);
+}
+
+function alternativesOf(issue: Extract<Issue, { readonly code: 'invalid_union' }>): string {
+  const { options } = issue as { readonly options?: readonly unknown[] };
+  return options ? oneOf(options) : 'of a supported type';
+}
+
+function oneOf(values: readonly unknown[]): string {
+  return `one of ${values.map(String).join(', ')}`;
+}
+
+function atLeast({ origin, minimum, inclusive }: Extract<Issue, { readonly code: 'too_small' }>): string {
+  return `${sizeOf(origin)}${inclusive === false ? 'more than' : 'at least'} ${minimum}${unitOf(origin)}`;
+}
+
+function atMost({ origin, maximum, inclusive }: Extract<Issue, { readonly code: 'too_big' }>): string {
+  return `${sizeOf(origin)}${inclusive === false ? 'less than' : 'at most'} ${maximum}${unitOf(origin)}`;
+}
+
+function sizeOf(origin: string): string {
+  return origin === 'array' ? 'a list of ' : origin === 'string' ? 'a string of ' : '';
+}
+
+function unitOf(origin: string): string {
+  return origin === 'array' ? ' entries' : origin === 'string' ? ' characters' : '';
 }
 
 function joinPath(path: string, key: PropertyKey): string {

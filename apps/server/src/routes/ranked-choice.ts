@@ -1,8 +1,7 @@
 import type { KeptImage, RankedAnswer } from '@blip2/blip2';
+import type { ChoiceSchema, ImagePrompt } from '@blip2/blip2/messages';
 import { Blip2Error, mustBe } from '@blip2/interfaces';
 
-import type { ImagePrompt } from '../models/served-model.ts';
-import type { ChoiceSchema } from '../requests/choice-schema.ts';
 import type { ModelUse } from './model-use.ts';
 import type { RouteRequest } from './route.ts';
 
@@ -52,14 +51,12 @@ export function bestOf<Value>(values: readonly RankedValue<Value>[]): RankedValu
   return values.reduce((best, value) => (value.probability > best.probability ? value : best));
 }
 
-/** The prompt of a schema: the question of the request, else the description of the property. */
+/**
+ * The prompt of a schema: the question of the request, else the description of the property. Without both, the values
+ * are ranked as descriptions of the image.
+ */
 export function choicePrompt({ history, question }: ImagePrompt, { description }: ChoiceSchema): ImagePrompt {
-  if (question !== undefined) return { history, question };
-  if (description !== undefined) return { history, question: description };
-  throw new Blip2Error('INVALID_ARGUMENT', 'messages must contain a question about the image', {
-    argument: 'messages',
-    fix: 'Ask one, or describe the property in the schema',
-  });
+  return { history, question: question ?? description };
 }
 
 /** @throws nothing: returns the error of too many texts in one request. */

@@ -1,8 +1,7 @@
 import type { KeptImage, TaskOptions } from '@blip2/blip2';
+import { createStopText, type ImagePrompt } from '@blip2/blip2/messages';
 import type { NewToken } from '@blip2/generate';
 
-import type { ImagePrompt } from '../models/served-model.ts';
-import { createStopText } from '../requests/stop-text.ts';
 import type { ModelUse } from './model-use.ts';
 import type { RouteRequest } from './route.ts';
 
@@ -50,9 +49,11 @@ export async function* generateText(
     const text = stopText.add(piece);
     if (text !== '') yield { text, tokens: tokens.splice(0) };
   }
-  const rest = stopText.end();
-  if (rest !== '' || tokens.length > 0) yield { text: rest, tokens: tokens.splice(0) };
   const { finishReason, tokenIds, score } = await stream;
+  // The end token and the tokens of a stop string have no text.
+  if (finishReason === 'eos') tokens.pop();
+  const rest = stopText.end();
+  if (rest !== '' || (tokens.length > 0 && !stopText.hasStopped)) yield { text: rest, tokens: tokens.splice(0) };
   const isCut = finishReason === 'length' || finishReason === 'time';
   notes.promptTokens = (notes.promptTokens ?? 0) + promptTokens;
   notes.finishReason = isCut ? 'length' : 'stop';

@@ -176,3 +176,31 @@ test('a file of an adapter that changes is noticed', async () => {
   await writeFile(file, JSON.stringify({ ...config, lora_alpha: 3 }));
   await expect(model.setAdapters('changing')).rejects.toMatchObject({ code: 'MODEL_CHANGED' });
 });
+
+describe('a folder with nothing but an adapter, as one of several sources', () => {
+  const from = async (sources: Parameters<typeof Blip2ForConditionalGeneration.fromPretrained>[0]) => {
+    await using model = await Blip2ForConditionalGeneration.fromPretrained(sources, { threads: 1 });
+    return await logits(model);
+  };
+
+  test('is its base with the adapter, for the parts that it is the source of', async () => {
+    const alone = { language: await logitsOf({ adapters: language }), vision: await logitsOf({ adapters: vision }) };
+    expect(await from({ qformer: base, language })).toEqual(alone.language);
+    expect(await from({ qformer: base, vision })).toEqual(alone.vision);
+    expect(await from({ qformer: language })).toEqual(alone.language);
+    expect(await from({ qformer: base, vision, language })).toEqual(await logitsOf({ adapters: [vision, language] }));
+    // An adapter of the language model changes no other part.
+    expect(await from({ qformer: base, vision: language })).toEqual(await logitsOf({}));
+    expect(await from({ qformer: language, language: base })).toEqual(await logitsOf({}));
+  });
+
+  test('applies together with those of the options', async () => {
+    await using model = await Blip2ForConditionalGeneration.fromPretrained(
+      { qformer: base, vision },
+      { threads: 1, adapters: [language] },
+    );
+    expect(await logits(model)).toEqual(await logitsOf({ adapters: [vision, language] }));
+    await model.setAdapters([vision]);
+    expect(await logits(model)).toEqual(await logitsOf({ adapters: vision }));
+  });
+});

@@ -1,8 +1,9 @@
 import type { ResolveOptions } from '@blip2/hub';
-import { type Adapter, partFolder, partSource, readAdapter } from '@blip2/part';
+import { type Adapter, partFolder, readAdapter } from '@blip2/part';
 
 import type { ModelConfig } from '../checkpoint/model-config.ts';
 import type { ModelFolders } from '../checkpoint/model-sources.ts';
+import type { SourceAdapter } from '../checkpoint/source-adapters.ts';
 import { openWholeWeights } from '../checkpoint/whole-weights.ts';
 import { type AdapterSelection, type ModelAdapters, namedAdapters, selectedNames } from './named-adapters.ts';
 import { adaptWhole } from './whole-adapters.ts';
@@ -11,6 +12,8 @@ import { adaptWhole } from './whole-adapters.ts';
 export interface AdapterFolders {
   readonly folders: ReadonlyMap<string, string>;
   readonly active: readonly string[];
+  /** Paths of the parts that an adapter applies to, if not to all. */
+  readonly paths: ReadonlyMap<string, readonly string[]>;
 }
 
 /** The adapters that a checkpoint was opened with. */
@@ -33,36 +36,23 @@ export interface CheckpointAdapters {
 }
 
 /**
- * Resolves a source and the adapters of a model to local folders. A source that holds only an adapter stands for its
- * base with this adapter.
- * @throws Blip2Error the codes of `partSource`; `INVALID_ARGUMENT`.
- */
-export async function resolveAdapters(
-  source: string,
-  { adapters, ...options }: ResolveOptions & { readonly adapters?: ModelAdapters | undefined },
-): Promise<{ readonly folder: string; readonly adapters: AdapterFolders }> {
-  const { folder, adapters: own } = await partSource(source, options);
-  const listed = await adapterFolders(adapters, options);
-  const folders = new Map([...own.map((each) => [source, each] as const), ...listed.folders]);
-  // Of adapters by name, none is added to that of the source.
-  const isNamed = typeof adapters === 'object' && !Array.isArray(adapters);
-  const active = own.length === 0 ? listed.active : [source, ...(isNamed ? [] : listed.active)];
-  return { folder, adapters: { folders, active } };
-}
-
-/**
- * Resolves the adapters of a model to local folders.
+ * Resolves the adapters of a model to local folders. Those in `own` were passed as sources, which are their names.
  * @throws Blip2Error the codes of `partFolder`; `INVALID_ARGUMENT`.
  */
 export async function adapterFolders(
   adapters: ModelAdapters | undefined,
   { revision: _, ...options }: ResolveOptions,
+  own: readonly SourceAdapter[] = [],
 ): Promise<AdapterFolders> {
   const { sources, active } = namedAdapters(adapters);
-  const folders = new Map<string, string>();
+  const folders = new Map(own.map(({ source, folder }) => [source, folder]));
   // The revision is that of the model.
   for (const [name, source] of sources) folders.set(name, await partFolder(source, options));
-  return { folders, active };
+  const paths = new Map(own.flatMap(({ source, paths }) => (paths ? [[source, paths] as const] : [])));
+  if (own.length === 0) return { folders, active, paths };
+  // Of adapters by name, none is added to those of the sources.
+  const isNamed = typeof adapters === 'object' && !Array.isArray(adapters);
+  return { folders, active: [...own.map(({ source }) => source), ...(isNamed ? [] : active)], paths };
 }
 
 /**
@@ -70,7 +60,7 @@ export async function adapterFolders(
  * @throws Blip2Error the codes of `readAdapter` and `adaptWhole`.
  */
 export async function openCheckpointAdapters(
-  { folders: adapterFolders, active: first }: AdapterFolders,
+  { folders: adapterFolders, active: first, paths: limits }: AdapterFolders,
   folders: ModelFolders,
   config: ModelConfig,
 ): Promise<CheckpointAdapters | undefined> {
@@ -82,7 +72,9 @@ export async function openCheckpointAdapters(
   for (const [name, folder] of adapterFolders) {
     const adapter = await readAdapter(folder);
     adapters.set(name, adapter);
-    paths.set(name, adaptWhole(tensors, folders.qformer, config, [adapter]).paths);
+    const changed = adaptWhole(tensors, folders.qformer, config, [adapter]).paths;
+    const limit = limits.get(name);
+    paths.set(name, limit ? new Set(limit.filter((path) => changed.has(path))) : changed);
   }
   const names = [...adapters.keys()];
   const select = (selection: AdapterSelection): readonly string[] => {

@@ -2,7 +2,7 @@ import { textFamily } from '@blip2/config';
 import { Blip2Error, type RgbImage, type WeightStore } from '@blip2/interfaces';
 import { expectUsableWeight, type RecordedWeight } from '@blip2/onnx';
 import type { BlipImageProcessor } from '@blip2/processor';
-import { expectPixelDims } from '@blip2/vision';
+import { expectPixelDims, visionFamily } from '@blip2/vision';
 
 import type { ModelConfig } from './model-config.ts';
 
@@ -30,7 +30,8 @@ export async function expectUsableImages(
   { visionConfig }: Pick<ModelConfig, 'visionConfig'>,
 ): Promise<void> {
   const { pixelValues } = await process([SAMPLE]);
-  expectPixelDims(pixelValues.dims, { ...visionConfig, numChannels: 3 }, false);
+  const { acceptsAnySize = false } = visionFamily(visionConfig.modelType);
+  expectPixelDims(pixelValues.dims, { ...visionConfig, numChannels: 3 }, acceptsAnySize);
 }
 
 /**

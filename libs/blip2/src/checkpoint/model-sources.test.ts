@@ -206,6 +206,19 @@ test('a ViT without the pooler, as classifiers have it, is complete', async () =
   expect((await blip2.caption(image)).score).toBe((await own.caption(image)).score);
 });
 
+test('a DINOv2 whose images are smaller than those of its configuration, as in the stock repositories', async () => {
+  const large = at('large-dinov2');
+  await using encoder = await Dinov2VisionEncoder.fromConfig(
+    Dinov2Config.create({ ...withoutWidth(vision), imageSize: 72 }),
+    options,
+  );
+  await encoder.savePretrained(large);
+  await cp(join(at('dinov2'), 'preprocessor_config.json'), join(large, 'preprocessor_config.json'));
+  await using blip2 = await Blip2.fromPretrained({ qformer: demo, vision: large }, { threads: 1 });
+  expect((await blip2.processor.process({ images: image })).pixelValues.dims).toEqual([1, 3, 32, 32]);
+  expect((await blip2.caption(image, { maxNewTokens: 3, minNewTokens: 3 })).tokenIds.length).toBe(3);
+});
+
 test('a retrieval model takes an encoder of another family, and no language model', async () => {
   await using matcher = await Blip2Retrieval.fromPretrained(
     { qformer: retrieval, vision: at('siglip') },

@@ -4,34 +4,15 @@ import { join } from 'node:path';
 import { openModelWeights } from '@blip2/checkpoint';
 import { readConfig, TextConfig, VisionConfig } from '@blip2/config';
 import type { ResolveOptions } from '@blip2/hub';
-import { Blip2Error, expectKnownOptions, mustBe } from '@blip2/interfaces';
-import { partFolder } from '@blip2/part';
+import { Blip2Error } from '@blip2/interfaces';
 import { readImageSettings } from '@blip2/processor';
 import { visionFamily } from '@blip2/vision';
 
 import type { ConfigReader, ModelConfig } from './model-config.ts';
+import { withoutAdapters } from './source-adapters.ts';
+import { expectSources, type ModelSources } from './sources.ts';
 
-/**
- * The sources of the parts of one model: folders or Hugging Face Hub ids. LAVIS checkpoints, for example, contain
- * neither the frozen encoder nor the language model. Each source needs a `config.json` in the Hugging Face layout, of
- * the part or of a whole model.
- */
-export interface ModelSources {
-  /** Q-Former, query tokens, projection, and the configuration of the whole model. */
-  readonly qformer: string;
-  /**
-   * Vision encoder of any family, and the settings of its image processor. Default: the source of the Q-Former, as for
-   * those below.
-   */
-  readonly vision?: string;
-  /** Language model of any family. */
-  readonly language?: string;
-  /**
-   * Tokenizer, and the image processor unless the source of the vision encoder has one. Default: the source of the
-   * language model if it has a tokenizer.
-   */
-  readonly processor?: string;
-}
+export { expectSources, type ModelSources } from './sources.ts';
 
 /** The sources as local folders. */
 export interface ModelFolders extends Required<ModelSources> {
@@ -42,21 +23,19 @@ export interface ModelFolders extends Required<ModelSources> {
 }
 
 /**
- * Resolves one source for everything, or one per part, to local folders. Hub ids are downloaded.
+ * Resolves one source for everything, or one per part, to local folders. Hub ids are downloaded. A source that holds
+ * only an adapter stands for its base.
  * @throws Blip2Error `MISSING_FILE`; for a Hub id `NOT_FOUND`, `UNAUTHORIZED`, `OFFLINE`, `DOWNLOAD_FAILED`,
  * `INTEGRITY_FAILED`.
  */
 export async function resolveSources(source: string | ModelSources, options: ResolveOptions): Promise<ModelFolders> {
   expectSources(source);
-  if (typeof source === 'string') return sameFolder(await partFolder(source, options));
-  const qformer = await partFolder(source.qformer, options);
-  const resolved = async (part: string | undefined): Promise<string> =>
-    part === undefined ? qformer : partFolder(part, options);
-  const vision = await resolved(source.vision);
-  const language = await resolved(source.language);
+  const { sources } = await withoutAdapters(source, options);
+  if (typeof sources === 'string') return sameFolder(sources);
+  const { qformer, vision = qformer, language = qformer } = sources;
   const hasTokenizer = language !== qformer && existsSync(join(language, 'tokenizer.json'));
-  const processor = source.processor === undefined && hasTokenizer ? language : await resolved(source.processor);
-  const images = await imageSettingsFolder({ qformer, vision, processor }, source.processor !== undefined);
+  const processor = sources.processor ?? (hasTokenizer ? language : qformer);
+  const images = await imageSettingsFolder({ qformer, vision, processor }, sources.processor !== undefined);
   const folders = { qformer, vision, language, processor, images };
   if (vision === qformer || !(await holdsTrainedNorm(qformer))) return folders;
   await expectOwnEncoder(vision);
@@ -98,24 +77,6 @@ async function expectOwnEncoder(vision: string): Promise<void> {
 async function hasOwnEncoder(vision: string): Promise<boolean> {
   const { modelType } = VisionConfig.fromJson(await readConfig(vision), vision);
   return visionFamily(modelType).part === visionFamily('blip_2_vision_model').part;
-}
-
-const SOURCES: Readonly<Record<keyof ModelSources, true>> = {
-  qformer: true,
-  vision: true,
-  language: true,
-  processor: true,
-};
-
-/** @throws Blip2Error `INVALID_ARGUMENT`, `UNKNOWN_OPTION`. */
-export function expectSources(source: string | ModelSources): void {
-  if (typeof source === 'string') return;
-  if (typeof source !== 'object' || source === null)
-    throw mustBe('source', 'a folder, a Hub id, or an object with one of them per part', source);
-  expectKnownOptions('source', source, Object.keys(SOURCES));
-  for (const [name, value] of Object.entries(source))
-    if (value !== undefined && typeof value !== 'string') throw mustBe(`source.${name}`, 'a folder or a Hub id', value);
-  if (source.qformer === undefined) throw mustBe('source.qformer', 'a folder or a Hub id', source.qformer);
 }
 
 /** One folder as the source of every part. */

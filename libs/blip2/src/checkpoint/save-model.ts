@@ -1,4 +1,4 @@
-import { mergedTensorSource, saveCheckpoint, type SaveOptions } from '@blip2/checkpoint';
+import { mergedTensorSource, saveCheckpoint, type SaveOptions, type TensorSource } from '@blip2/checkpoint';
 import { writeConfig } from '@blip2/config';
 import { expectKnownOptions } from '@blip2/interfaces';
 import { expectSavable, readAdapter, SAVE_OPTIONS, torchDtype } from '@blip2/part';
@@ -21,6 +21,8 @@ export interface ModelContent {
   readonly architecture?: string;
   /** Paths of its parts in the checkpoint. Default: all. */
   readonly parts?: readonly string[];
+  /** Tensors that are written instead of those of the same name, or in addition. Default: none. */
+  readonly replaced?: readonly TensorSource[];
 }
 
 /**
@@ -33,15 +35,16 @@ export async function saveModel(
   config: ModelConfig,
   target: string,
   options: SaveModelOptions = {},
-  { architecture, parts, adapters = [] }: ModelContent & { readonly adapters?: readonly string[] } = {},
+  { architecture, parts, replaced = [], adapters = [] }: ModelContent & { readonly adapters?: readonly string[] } = {},
 ): Promise<void> {
   expectKnownOptions('savePretrained', options, SAVE_OPTIONS);
   const folders = typeof source === 'string' ? sameFolder(source) : source;
   await using weights = await openWholeWeights(folders);
   const merged = adaptWhole(weights.tensors, folders.qformer, config, await Promise.all(adapters.map(readAdapter)));
   expectSavable(merged);
+  const replacedNames = new Set(replaced.map(({ name }) => name));
   const own = [...merged.tensors.values()]
-    .filter(({ name }) => isPart(name, parts))
+    .filter(({ name }) => isPart(name, parts) && !replacedNames.has(name))
     .map((tensor) =>
       mergedTensorSource(tensor, {
         name: tensor.name,
@@ -49,7 +52,7 @@ export async function saveModel(
         changes: merged.changes.get(tensor.name) ?? [],
       }),
     );
-  await saveCheckpoint(target, own, options);
+  await saveCheckpoint(target, [...own, ...replaced], options);
   await writeConfig(target, configJson(config, options.dtype ?? torchDtype(own), architecture));
   await copyCompanions(folders, target);
 }

@@ -1,9 +1,9 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import type { PixelValues } from '@blip2/interfaces';
-import { onnxLanguageModel } from '@blip2/language';
+import type { LanguageModel, LoadProgress, PixelValues } from '@blip2/interfaces';
+import { loadLanguageModel, onnxLanguageModel } from '@blip2/language';
 import { decodeModel } from '@blip2/onnx';
 import { pseudoRandomTensor } from '@blip2/testing';
 import { onnxVisionEncoder } from '@blip2/vision';
@@ -118,6 +118,52 @@ test.each(['opt', 't5'])('a pipeline of exported parts generates the tokens of %
   );
 });
 
+describe('adapters', () => {
+  const adapter = (name: string): string => join(cases, 'values/adapters', name, 'adapter-1');
+  const embeds = async (model: LanguageModel): Promise<number[]> => {
+    const ids = [[5, 6, 7, 8]];
+    await using decoding = await model.start({ inputsEmbeds: await model.embed(ids), attentionMask: [[1, 1, 1, 1]] });
+    return [...decoding.logits.data];
+  };
+  const closeTo = (values: readonly number[]): unknown => values.map((value) => expect.closeTo(value, 3) as unknown);
+
+  test('of a whole model are merged into the files', async () => {
+    const options = { adapters: adapter('opt-blip2') };
+    const folder = join(scratch, 'adapted-opt');
+    const { files } = await exportOnnx(checkpoint('opt'), { folder, ...options, convertedDir: join(scratch, 'cache') });
+    await using model = await Blip2ForConditionalGeneration.fromPretrained(checkpoint('opt'), options);
+    await using plain = await Blip2ForConditionalGeneration.fromPretrained(checkpoint('opt'));
+    await using vision = await onnxVisionEncoder(join(folder, files['vision_model']?.file ?? ''));
+    await using language = await onnxLanguageModel(join(folder, files['decoder_model_merged']?.file ?? ''));
+    const pixelValues: PixelValues = pseudoRandomTensor(1, 3, 32, 32);
+    const expected = [...(await model.visionModel.encode(pixelValues)).data];
+    expect([...(await vision.encode(pixelValues)).data]).toEqual(closeTo(expected));
+    expect([...(await plain.visionModel.encode(pixelValues)).data]).not.toEqual(closeTo(expected));
+    const expectedLogits = await embeds(model.languageModel);
+    expect(await embeds(language)).toEqual(closeTo(expectedLogits));
+    expect(await embeds(plain.languageModel)).not.toEqual(closeTo(expectedLogits));
+  });
+
+  test('of a part alone are merged into its files, also if the adapter is the source', async () => {
+    const own = join(scratch, 'own-adapter');
+    await cp(adapter('llama-patterns'), own, { recursive: true });
+    const file = join(own, 'adapter_config.json');
+    const config = JSON.parse(await readFile(file, 'utf8')) as object;
+    await writeFile(file, JSON.stringify({ ...config, base_model_name_or_path: checkpoint('llama') }));
+    await using model = await loadLanguageModel(checkpoint('llama'), { adapters: own });
+    const expected = await embeds(model);
+    for (const [name, source, options] of [
+      ['listed', checkpoint('llama'), { adapters: { mine: own } }],
+      ['source', own, {}],
+    ] as const) {
+      const folder = join(scratch, `adapted-${name}`);
+      const { files } = await exportOnnx(source, { folder, ...options });
+      await using exported = await onnxLanguageModel(join(folder, files['decoder_model_merged']?.file ?? ''));
+      expect(await embeds(exported)).toEqual(closeTo(expected));
+    }
+  });
+});
+
 describe('a folder', () => {
   const source = checkpoint('qwen2');
 
@@ -126,7 +172,12 @@ describe('a folder', () => {
     await mkdir(folder);
     await writeFile(join(folder, 'mine.txt'), 'mine');
     await writeFile(join(folder, 'config.json'), 'old');
-    await expect(exportOnnx(source, { folder })).rejects.toThrow(failure('INVALID_ARGUMENT', /folder.*force/));
+    const written: string[] = [];
+    const onProgress = ({ stage }: LoadProgress): void => void written.push(stage);
+    await expect(exportOnnx(source, { folder, onProgress })).rejects.toThrow(
+      failure('INVALID_ARGUMENT', /folder.*force/),
+    );
+    expect(written).toEqual([]);
     expect(await readdir(folder)).toEqual(expect.arrayContaining(['mine.txt', 'config.json']));
     await exportOnnx(source, { folder, force: true });
     expect(await readFile(join(folder, 'mine.txt'), 'utf8')).toBe('mine');
@@ -145,9 +196,6 @@ describe('a folder', () => {
     const folder = join(parent, 'deep/export');
     await expect(exportOnnx(checkpoint('qformer-relative-key'), { folder })).rejects.toThrow(
       failure('UNSUPPORTED_ARCHITECTURE', /relative/),
-    );
-    await expect(exportOnnx(checkpoint('phi3'), { folder })).rejects.toThrow(
-      failure('UNSUPPORTED_ARCHITECTURE', /longrope/),
     );
     const blocks = { folder, dtype: 'q4', portable: true, opset: 20 } as const;
     await expect(exportOnnx(checkpoint('opt'), blocks)).rejects.toThrow(failure('INVALID_ARGUMENT', /opset.*21.*20/));

@@ -2,9 +2,10 @@ import { openModelWeights } from '@blip2/checkpoint';
 import { InstructBlipConfig, readConfig } from '@blip2/config';
 import { Blip2Error, defined, type PrecisionChoice, type SpecialTokens } from '@blip2/interfaces';
 import { languageFamily } from '@blip2/language';
-import { type DisposablePart, type ExportedGraph, partFolder } from '@blip2/part';
+import type { DisposablePart, ExportedGraph } from '@blip2/part';
 import { loadVisionEncoder } from '@blip2/vision';
 
+import { resolveModel, resolvePart } from '../adapters/resolved-model.ts';
 import { configJson, type ModelConfig } from '../checkpoint/model-config.ts';
 import { type ModelFolders, type ModelSources, sameFolder } from '../checkpoint/model-sources.ts';
 import { type CheckpointParts, openCheckpointParts, openModelParts } from '../parts/checkpoint-parts.ts';
@@ -48,13 +49,14 @@ const UNQUANTIZED: readonly string[] = ['embed_tokens'];
  * @throws Blip2Error the codes of `fromPretrained`; `UNSUPPORTED_ARCHITECTURE` for a part that cannot be exported.
  */
 export async function openExportedModel(source: string | ModelSources, options: LoadOptions): Promise<ExportedModel> {
-  if (typeof source !== 'string') return generation(source, options);
-  const folder = await partFolder(source, options);
-  const json = Object(await readConfig(folder)) as Record<string, unknown>;
+  const { folders } = await resolveModel(source, options);
+  const json = Object(await readConfig(folders.qformer)) as Record<string, unknown>;
   const modelType = json['model_type'];
-  if (modelType === 'instructblip') return instruct(folder, options);
-  if (modelType !== 'blip-2') return standalone(folder, json, options);
-  return (await isRetrieval(folder)) ? retrieval(folder, options) : generation(folder, options);
+  if (modelType === 'instructblip') return instruct(source, options);
+  if (modelType === 'blip-2' && (await isRetrieval(folders.qformer))) return retrieval(source, options);
+  return modelType === 'blip-2' || typeof source !== 'string'
+    ? generation(source, options)
+    : standalone(source, json, options);
 }
 
 async function isRetrieval(folder: string): Promise<boolean> {
@@ -70,8 +72,8 @@ async function generation(source: string | ModelSources, options: LoadOptions): 
   );
 }
 
-async function instruct(folder: string, options: LoadOptions): Promise<ExportedModel> {
-  const parts = await openModelParts(InstructBlipConfig, folder, options);
+async function instruct(source: string | ModelSources, options: LoadOptions): Promise<ExportedModel> {
+  const parts = await openModelParts(InstructBlipConfig, source, options);
   return collect(parts, configJson(parts.config), parts.folders, async () =>
     withLanguage(parts, graphsOf(await parts.textQFormer(), 'qformer')),
   );
@@ -91,8 +93,8 @@ async function withLanguage(parts: CheckpointParts<ModelConfig>, qformer: readon
   };
 }
 
-async function retrieval(folder: string, options: LoadOptions): Promise<ExportedModel> {
-  const parts = await openCheckpointParts(folder, options);
+async function retrieval(source: string | ModelSources, options: LoadOptions): Promise<ExportedModel> {
+  const parts = await openCheckpointParts(source, options);
   const config = configJson(parts.config, undefined, RETRIEVAL_CONTENT.architecture);
   return collect(parts, config, parts.folders, async () => ({
     graphs: [
@@ -108,21 +110,22 @@ async function retrieval(folder: string, options: LoadOptions): Promise<Exported
 
 /** A language model or a vision encoder, by its `model_type`. */
 async function standalone(
-  folder: string,
+  source: string,
   config: Readonly<Record<string, unknown>>,
   options: LoadOptions,
 ): Promise<ExportedModel> {
+  const { folder, adapters } = await resolvePart(source, options);
   const optionsOf = partOptions(options);
   const family = attempt(() => languageFamily(String(config['model_type'])));
   if (family) {
-    const part = await family.part.fromPretrained(folder, optionsOf('language'));
+    const part = await family.part.fromPretrained(folder, { ...optionsOf('language'), adapters });
     const { specialTokens } = part;
     return collect(part, config, sameFolder(folder), async () => ({
       graphs: graphsOf(part, 'language'),
       facts: { specialTokens },
     }));
   }
-  const part = await loadVisionEncoder(folder, optionsOf('vision'));
+  const part = await loadVisionEncoder(folder, { ...optionsOf('vision'), adapters });
   return collect(part, config, sameFolder(folder), async () => ({ graphs: graphsOf(part, 'vision'), facts: {} }));
 }
 

@@ -1,9 +1,9 @@
 import { InstructBlipConfig } from '@blip2/config';
 import { expectInputs, expectKnownOptions, mustBe, type Tensor } from '@blip2/interfaces';
-import { partFolder } from '@blip2/part';
 import { BlipImageProcessor, InstructBlipProcessor, Tokenizer } from '@blip2/processor';
 
-import type { ModelSources } from '../checkpoint/model-sources.ts';
+import { resolvePart } from '../adapters/resolved-model.ts';
+import { expectSources, type ModelSources } from '../checkpoint/model-sources.ts';
 import { expectTexts, isImageList } from '../images/image-list.ts';
 import { expectImageOptions } from '../images/task-images.ts';
 import { type CallQueue, createCallQueue } from '../lifetime/call-queue.ts';
@@ -116,9 +116,11 @@ async function openInstruct(source: string | ModelSources, options: LoadOptions)
 async function fromPretrained(source: string | ModelSources, options: LoadOptions = {}): Promise<Blip2Features> {
   await expectOptions(options);
   // The Q-Former's source has the configuration.
-  const folder = await partFolder(typeof source === 'string' ? source : source.qformer, options);
+  expectSources(source);
+  const { folder, adapters } = await resolvePart(typeof source === 'string' ? source : source.qformer, options);
   const kind = await readFeatureKind(folder);
-  const opened = await open(kind, typeof source === 'string' ? folder : source, options);
+  const opened =
+    typeof source === 'string' ? await open(kind, folder, { ...options, adapters }) : await open(kind, source, options);
   const { extract, imageProcessor, queue, dispose } = opened;
   return {
     kind,

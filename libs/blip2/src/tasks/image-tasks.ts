@@ -37,6 +37,8 @@ import { createTextStream, type TextStream } from './text-stream.ts';
 export interface ImageTasks<Image extends KeptImage = KeptImage> extends AsyncDisposable {
   /** Image processor and tokenizer. */
   readonly processor: TaskProcessor;
+  /** The default prompts of the model family. */
+  readonly prompts: TaskPrompts;
   /** Describes an image: await the stream or iterate its pieces. A list of images is described in one batch. */
   caption(image: TaskImage<Image>, options?: CaptionOptions): TextStream;
   caption(images: readonly TaskImage<Image>[], options?: CaptionOptions): Promise<TextResult[]>;
@@ -53,12 +55,13 @@ export interface ImageTasks<Image extends KeptImage = KeptImage> extends AsyncDi
     options?: AnswerOptions,
   ): Promise<TextResult[]>;
   /**
-   * Scores candidate answers, best first. With `['yes', 'no']`, `probability` is that of yes against no.
+   * Scores candidate answers, best first. With `['yes', 'no']`, `probability` is that of yes against no. Without a
+   * question (null), the candidates are scored as captions.
    * @throws Blip2Error also `INVALID_ARGUMENT` without candidates, for an empty one, or for two with the same tokens.
    */
   rank(
     image: TaskImage<Image>,
-    question: string,
+    question: string | null,
     candidates: readonly string[],
     options?: RankOptions,
   ): Promise<RankedAnswer[]>;
@@ -163,6 +166,7 @@ export function createImageTasks<Image extends KeptImage>(
 
   return {
     processor,
+    prompts,
     caption,
     answer,
     encode,
@@ -170,8 +174,11 @@ export function createImageTasks<Image extends KeptImage>(
       expectTaskOptions('rank', options);
       const { rawPrompt, template, ...scoring } = options;
       const answers = distinctTexts('candidates', candidates);
-      const { text } = onlyResult(pairUp([image], [question]));
-      const prompt = expectPrompt(templateOf(prompts, { rawPrompt, template })(text));
+      const toPrompt = templateOf(prompts, { rawPrompt, template });
+      const prompt =
+        question === null
+          ? (prompts.caption ?? '')
+          : expectPrompt(toPrompt(onlyResult(pairUp([image], [question])).text));
       return queue.run({ signal: options.signal }, (enter) =>
         rankAnswers({ ...tools, enter }, image, prompt, answers, scoring),
       );

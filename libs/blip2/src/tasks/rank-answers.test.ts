@@ -37,6 +37,14 @@ describe.each(['opt', 't5'])('ranking with %s', (kind) => {
   });
   afterAll(() => blip2.dispose());
 
+  test('without a question, the candidates are captions', async () => {
+    const caption = await blip2.caption(image);
+    const [best, other] = await blip2.rank(image, null, ['a circle', caption.text]);
+    expect(best).toMatchObject({ text: caption.text, tokenIds: caption.tokenIds });
+    expect(best?.logProb).toBeCloseTo(caption.score, 4);
+    expect(other?.logProb).toBeLessThan(best?.logProb ?? NaN);
+  });
+
   test('ranks the answer of the model first, with probabilities that sum to 1', async () => {
     const ranked = await blip2.rank(image, question, candidates);
     const answer = await blip2.answer(image, question);

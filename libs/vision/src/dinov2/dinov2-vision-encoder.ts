@@ -17,14 +17,15 @@ import type { PooledVisionEncoder, VisionFamily } from '../vision-family.ts';
  * DINOv2's image encoder: the seam, and the full forward of HF `Dinov2Model`. `lastHiddenState` is after the final
  * norm; `poolerOutput` is its class position.
  *
- * Position embeddings are interpolated only if `interpolatePosEncoding` is set; HF always does. The stock checkpoints
- * have an `imageSize` of 518, and image processors that crop to 224.
+ * As in HF, images of any size are accepted: position embeddings are interpolated. The stock checkpoints have an
+ * `imageSize` of 518, and image processors that crop to 224.
  */
 export type Dinov2VisionEncoder = PooledVisionEncoder<Dinov2Config>;
 
 export const LAYOUT: VisionTransformerLayout<Dinov2Config> = {
   name: 'dinov2',
   hasClassPosition: true,
+  acceptsAnySize: true,
   layers: 'encoder.layer',
   finalNorm: 'layernorm',
   embeddings: classTokenEmbeddings,
@@ -51,7 +52,7 @@ export const Dinov2VisionEncoder: Part<Dinov2Config, Dinov2VisionEncoder, PartWe
     readOutputs: withPoolerOutput,
   });
 
-export const dinov2VisionFamily: VisionFamily<Dinov2Config> = { part: Dinov2VisionEncoder };
+export const dinov2VisionFamily: VisionFamily<Dinov2Config> = { part: Dinov2VisionEncoder, acceptsAnySize: true };
 
 /** `_init_weights` of HF `Dinov2Model`: the usual one, and a constant for the layer scales. */
 function dinov2Initializer({ initializerRange, layerscaleValue }: Dinov2Config): InitializeTensor {

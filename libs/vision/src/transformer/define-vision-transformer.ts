@@ -67,6 +67,7 @@ export function defineVisionTransformer<C extends VisionTransformerConfig, Outpu
     return {
       sizes: visionTransformerSizes(config, layout),
       layers: config.numHiddenLayers,
+      acceptsAnySize: layout.acceptsAnySize,
       outputDefaults: config,
       encodeRequest: (request) => ({ ...request, ...featured, pooled: false }),
       forwardRequest: (request) => ({ ...request, pooled }),

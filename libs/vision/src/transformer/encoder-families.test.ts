@@ -78,6 +78,22 @@ describe.each(ENCODERS)('%s', (name, path, savedPath, architecture, pooled) => {
 
   for (const check of visionEncoderConformance({ create: () => load(folder) })) test(check.name, check.run);
 
+  test('images of another size need interpolatePosEncoding, except for DINOv2, which always interpolates', async () => {
+    await using encoder = await load(folder);
+    const side = encoder.imageSize;
+    const pixelValues = pseudoRandomTensor(1, 3, side + 9, side - 1);
+    const { data } = await encoder.encode(pixelValues, { interpolatePosEncoding: true });
+    const forward = async () => (await encoder.forward({ pixelValues })).lastHiddenState.data;
+    if (name.startsWith('dinov2')) {
+      expect((await encoder.encode(pixelValues)).data).toEqual(data);
+      expect((await encoder.encode(pixelValues, { interpolatePosEncoding: false })).data).toEqual(data);
+      expect(await forward()).toEqual(data);
+    } else {
+      await expect(encoder.encode(pixelValues)).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
+      await expect(forward()).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
+    }
+  });
+
   test('the graph uses every tensor of the checkpoint but the mask token and the head, and no other', async () => {
     const config = VisionConfig.fromJson(await readConfig(folder));
     const listed = visionFamily(config.modelType)

@@ -31,6 +31,11 @@ export interface VisionTransformerLayout<C extends VisionTransformerConfig> {
   /** Name of the graph. */
   readonly name: string;
   readonly hasClassPosition: boolean;
+  /**
+   * Whether images of other sizes than that of the configuration are accepted without `interpolatePosEncoding`, as in
+   * DINOv2. Default false.
+   */
+  readonly acceptsAnySize?: boolean;
   /** Path of the embeddings. Default `embeddings`. */
   readonly embeddingsPath?: string;
   /** Whether position embeddings are interpolated with antialiasing, as in timm. Default: not, as in HF. */

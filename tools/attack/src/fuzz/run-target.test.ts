@@ -48,3 +48,24 @@ test('the command fails if a promise is broken, and if nothing was run', async (
   expect(await attackCommand(['--cases', '0'], output, [sound])).toBe(2);
   expect(lines.at(-1)).toBe('0 of 0 targets held');
 });
+
+test('counts memory that is kept, and not what a case takes for a while', async () => {
+  const grown = async (keep: boolean): Promise<number> => {
+    const kept: Buffer[] = [];
+    let calls = 0;
+    const target = defineTarget<number>({
+      name: 'memory',
+      promise: '',
+      open: () => ({
+        cases: fc.nat(1),
+        run: () => {
+          const bytes = Buffer.alloc(2 ** 20, ++calls);
+          if (keep) kept.push(bytes);
+        },
+      }),
+    });
+    return (await runTarget(target, { cases: 200, seed: 1 })).grownMiB;
+  };
+  expect(await grown(true)).toBeGreaterThan(60);
+  expect(await grown(false)).toBeLessThan(60);
+});

@@ -19,7 +19,10 @@ export interface TargetResult {
   readonly outcomes: Readonly<Record<string, number>>;
   /** Processor time of the slowest case in milliseconds. */
   readonly slowestMs: number;
-  /** Growth of the resident memory over the run in MiB. */
+  /**
+   * Growth of the least resident memory from the first to the second half of the run, in MiB. What one case takes for a
+   * while, such as the pixels of a large image that the allocator keeps, does not count; what is never freed does.
+   */
   readonly grownMiB: number;
   /** The smallest case that broke the promise and what it threw, or `undefined`. */
   readonly broken: string | undefined;
@@ -33,7 +36,7 @@ const MIB = 2 ** 20;
 export async function runTarget(target: Target<unknown>, { cases, seed }: RunOptions): Promise<TargetResult> {
   const open = await target.open();
   const outcomes = new Map<Outcome, number>();
-  const before = process.memoryUsage.rss();
+  const memory = memoryFloors(cases);
   let slowest = 0;
   const property = asyncProperty(open.cases, async (input) => {
     const begun = process.cpuUsage();
@@ -41,10 +44,10 @@ export async function runTarget(target: Target<unknown>, { cases, seed }: RunOpt
     const { user, system } = process.cpuUsage(begun);
     slowest = Math.max(slowest, (user + system) / 1e3);
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+    memory.look();
   });
   try {
     const { failed, counterexample, errorInstance } = await check(property, { numRuns: cases, seed });
-    const grown = (process.memoryUsage.rss() - before) / MIB;
     return {
       target: target.name,
       promise: target.promise,
@@ -52,12 +55,35 @@ export async function runTarget(target: Target<unknown>, { cases, seed }: RunOpt
       seed,
       outcomes: Object.fromEntries([...outcomes].toSorted(([, one], [, other]) => other - one)),
       slowestMs: Math.round(slowest * 10) / 10,
-      grownMiB: Math.round(grown),
+      grownMiB: memory.grownMiB(),
       broken: failed ? `${shown(counterexample?.[0])}\n${thrown(errorInstance)}` : undefined,
     };
   } finally {
     await open[Symbol.asyncDispose]?.();
   }
+}
+
+/** Share of a run, at its start, in which modules and caches are still being loaded. */
+const WARM_UP = 0.1;
+/** Number of looks at the memory. */
+const LOOKS = 200;
+
+/** The least resident memory of each half of a run, after its warm-up. */
+function memoryFloors(cases: number): { look(): void; grownMiB(): number } {
+  const floors: [number, number] = [Infinity, Infinity];
+  const interval = Math.max(1, Math.floor(cases / LOOKS));
+  let run = 0;
+  return {
+    look() {
+      if (++run % interval !== 0 || run < WARM_UP * cases) return;
+      const half = run < (cases * (1 + WARM_UP)) / 2 ? 0 : 1;
+      floors[half] = Math.min(floors[half], process.memoryUsage.rss());
+    },
+    grownMiB() {
+      const grown = (floors[1] - floors[0]) / MIB;
+      return Number.isFinite(grown) ? Math.max(0, Math.round(grown)) : 0;
+    },
+  };
 }
 
 async function outcomeOf(run: () => Promise<void> | void): Promise<Outcome> {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import type { ExitResult } from '../exits/run-exits.ts';
 import type { TargetResult } from '../fuzz/run-target.ts';
 import type { KillResult } from '../kills/run-kills.ts';
 import { type PromiseArea, readPromises } from './promise.ts';
@@ -20,6 +21,7 @@ export interface ReliabilityData {
   readonly noticed: readonly MutantRow[];
   readonly fuzz: readonly TargetResult[];
   readonly kills: readonly KillResult[];
+  readonly exits: readonly ExitResult[];
 }
 
 /** Reads the committed promises, mutants and results. */
@@ -32,6 +34,7 @@ export async function readReliabilityData(): Promise<ReliabilityData> {
     noticed: await result<MutantRow>('promise-mutants.json'),
     fuzz: await result<TargetResult>('fuzz.json'),
     kills: await result<KillResult>('kills.json'),
+    exits: await result<ExitResult>('exits.json'),
   };
 }
 
@@ -47,7 +50,7 @@ function tables(data: ReliabilityData): string {
   return [measured(data), ...data.areas.map((area) => areaTable(area, data))].join('\n\n');
 }
 
-function measured({ fuzz, kills, mutants, noticed }: ReliabilityData): string {
+function measured({ fuzz, kills, exits, mutants, noticed }: ReliabilityData): string {
   const cases = fuzz.reduce((sum, result) => sum + result.cases, 0);
   const fuzzRows = fuzz.map(({ target, promise, cases, outcomes, slowestMs, grownMiB, broken }) => [
     `\`${target}\``,
@@ -65,6 +68,12 @@ function measured({ fuzz, kills, mutants, noticed }: ReliabilityData): string {
     grouped(rounds),
     broken === undefined ? 'held' : 'broken',
   ]);
+  const exitRows = exits.map(({ scenario, promise, runs, broken }) => [
+    `\`${scenario}\``,
+    promise,
+    grouped(runs),
+    broken === undefined ? 'held' : 'broken',
+  ]);
   const known = new Set(mutants.map(({ name }) => name));
   const tried = noticed.filter((row) => known.has(row.name));
   const count = tried.filter((row) => row.noticed).length;
@@ -74,6 +83,8 @@ function measured({ fuzz, kills, mutants, noticed }: ReliabilityData): string {
     table(['target', 'promise', 'cases', 'accepted', 'result', 'slowest case (CPU)', 'memory growth'], fuzzRows),
     'Jobs that were killed at random moments (`npm run kills`):',
     table(['job', 'promise', 'kills', 'finished rounds', 'result'], killRows),
+    'Programs that ended themselves at random moments while parts ran (`npm run exits`):',
+    table(['program', 'promise', 'runs', 'result'], exitRows),
     noticed.length === 0
       ? `${mutants.length} mutants remove the check behind a promise (\`npm run promise-mutants\`). ` +
         'No run of all is recorded.'

@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -15,12 +16,24 @@ async function build(root: string): Promise<void> {
   await run('npx', ['tsc', '-b', 'tsconfig.build.json'], { cwd: root, maxBuffer: MAX_BYTES }).catch(() => undefined);
 }
 
-/** Whether the test file passes. */
+/** Whether the test file passes. A mutant may leave processes that do not end: all that the test started are killed. */
 export async function passes(root: string, test: string): Promise<boolean> {
-  return run('npx', ['vitest', 'run', test], { cwd: root, maxBuffer: MAX_BYTES, timeout: TIMEOUT }).then(
-    () => true,
-    () => false,
-  );
+  const child = spawn('npx', ['vitest', 'run', test], { cwd: root, stdio: 'ignore', detached: true });
+  const killAll = (): void => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      // Nothing is left.
+    }
+  };
+  const timer = setTimeout(killAll, TIMEOUT);
+  try {
+    const [code] = (await once(child, 'exit')) as [number | null];
+    return code === 0;
+  } finally {
+    clearTimeout(timer);
+    killAll();
+  }
 }
 
 /** Applies a mutant to the copy at `root`, runs its test, and restores the source. Returns whether the test failed. */

@@ -1,11 +1,14 @@
 import type { ThreadChoice } from '@blip2/interfaces';
 
 import type { ModelSource } from '../../model/model-source.ts';
+import type { Isolate } from '../../options/common-options.ts';
 
 /** The measurement of one process: one precision of one model. */
 export interface BenchJob {
   /** Folder of the checkpoint, or of each part. */
   readonly model: ModelSource;
+  /** Folders of adapters. */
+  readonly adapters: readonly string[];
   /** Module that registers model families. */
   readonly module?: string;
   /** Image file. */
@@ -13,6 +16,7 @@ export interface BenchJob {
   /** The value of `--dtype`. */
   readonly dtype: string;
   readonly threads?: number | Partial<ThreadChoice>;
+  readonly isolate?: Isolate;
   /** Number of timed rounds, after the warm-up. */
   readonly rounds: number;
   /** Length of every caption, in tokens. */

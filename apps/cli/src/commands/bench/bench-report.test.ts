@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { BENCH_METRICS, type BenchSamples } from './bench-job.ts';
 import { benchJson, benchTable, medianOf, rangeOf } from './bench-report.ts';
 
-const job = { model: 'm', image: 'p.png', dtype: 'q4', rounds: 3, newTokens: 10 };
+const job = { model: 'm', adapters: [], image: 'p.png', dtype: 'q4', rounds: 3, newTokens: 10 };
 const samples = {
   ...Object.fromEntries(Object.keys(BENCH_METRICS).map((name) => [name, [7]])),
   tokenMs: [3.004, 1, 9, 2],

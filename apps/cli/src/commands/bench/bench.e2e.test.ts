@@ -1,6 +1,8 @@
+import { join } from 'node:path';
+
 import { describe, expect, test } from 'vitest';
 
-import { bash, spawnBlip2 } from '../../fixtures/spawn-blip2.ts';
+import { bash, repository, spawnBlip2 } from '../../fixtures/spawn-blip2.ts';
 import { temporaryFolder } from '../../fixtures/temporary-folder.ts';
 import { BENCH_METRICS } from './bench-job.ts';
 
@@ -56,6 +58,21 @@ describe('blip2 bench', () => {
     );
     expect(stdout).toMatch(/^blip2 .*, (\d+ threads?|onnxruntime's own number of threads); captions/m);
     for (const name of Object.keys(BENCH_METRICS)) expect(stdout).toMatch(new RegExp(`^${name} .* [\\d.]+$`, 'm'));
+  });
+
+  test('measures a model with an adapter, which must fit', async () => {
+    const cases = join(repository, 'tools/parity/cases');
+    const bench = (adapter: string) =>
+      spawnBlip2([
+        ...['bench', join(cases, 'opt/checkpoint'), '--adapter', join(cases, 'values/adapters', adapter, 'adapter-1')],
+        ...['--rounds', '1', '--new-tokens', '2', '--threads', '1', '--json'],
+      ]);
+    const { exitCode, stdout } = await bench('opt-blip2');
+    expect([exitCode, JSON.parse(stdout)]).toMatchObject([0, { dtype: 'fp32' }]);
+    expect(await bench('llama-patterns')).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringMatching(/^MISSING_WEIGHT: The base model has no module/) as string,
+    });
   });
 
   test.each([

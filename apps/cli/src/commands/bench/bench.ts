@@ -8,14 +8,17 @@ import type { Environment } from '../../environment.ts';
 import { ExitCode } from '../../exit-code.ts';
 import { resolveModelSource } from '../../hub/resolve-model.ts';
 import { demoModelFolder } from '../../model/demo-model.ts';
-import { sourceOf, type SourceOptions } from '../../model/model-source.ts';
+import { sourceOf, type SourceOptions, sourcesIn } from '../../model/model-source.ts';
 import { importFamilies } from '../../module/import-module.ts';
 import { positiveIntegerUpTo } from '../../options/argument-parsers.ts';
 import {
+  adapterOption,
   addFamiliesOption,
   addPrecisionsOption,
   addReportOptions,
   addSourceOptions,
+  type Isolate,
+  isolateOption,
   offlineOption,
   type ReportOptions,
   revisionOption,
@@ -36,9 +39,11 @@ interface BenchOptions extends ReportOptions, Omit<SourceOptions, 'model'> {
   readonly rounds: number;
   readonly newTokens: number;
   readonly threads?: number | Partial<ThreadChoice>;
+  readonly isolate?: Isolate;
   readonly offline?: boolean;
   readonly revision?: string;
   readonly module?: string;
+  readonly adapter?: readonly string[];
 }
 
 const DEFAULT_ROUNDS = 3;
@@ -73,7 +78,9 @@ Examples:
         positiveIntegerUpTo(MAX_NEW_TOKENS),
         DEFAULT_NEW_TOKENS,
       )
+      .addOption(adapterOption())
       .addOption(threadsOption())
+      .addOption(isolateOption())
       .addOption(revisionOption())
       .addOption(offlineOption());
     addSourceOptions(command);
@@ -89,15 +96,19 @@ Examples:
     const { signal } = interruption;
     const [named] = command.args;
     const source = sourceOf({ ...options, ...defined({ model: named }) }, { demoFolder: demoModelFolder });
-    const { module } = options;
+    const { module, isolate, adapter: listed = [] } = options;
     await importFamilies(module);
     const isDemo = named === undefined && source === demoModelFolder && options.revision === undefined;
     const model = isDemo ? source : await resolveModelSource(source, options, environment, signal);
+    const { revision: _, ...others } = options;
+    const adapters: string[] = [];
+    for (const each of listed) adapters.push(...sourcesIn(await resolveModelSource(each, others, environment, signal)));
     await using image = await benchImage(options.image);
     const threads = options.threads ?? (await measuredThreads());
     const rows: BenchRow[] = [];
     for (const dtype of dtypes) {
-      const job = { model, image: image.file, dtype, rounds, newTokens, ...defined({ threads, module }) };
+      const settings = defined({ threads, isolate, module });
+      const job = { model, image: image.file, dtype, rounds, newTokens, adapters, ...settings };
       const row = await measure(job, options, signal);
       if (typeof row === 'number') return row;
       rows.push(row);

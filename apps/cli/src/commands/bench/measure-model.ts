@@ -4,6 +4,7 @@ import { Blip2, type LoadOptions } from '@blip2/blip2';
 
 import { type ProcessMemory, processMemory } from '../../model/process-memory.ts';
 import { importFamilies } from '../../module/import-module.ts';
+import { DEFAULT_ISOLATE } from '../../options/common-options.ts';
 import { dtypeOption } from '../../options/dtype.ts';
 import type { BenchJob, BenchResult, BenchSamples } from './bench-job.ts';
 import { medianOf } from './bench-report.ts';
@@ -18,7 +19,7 @@ const WARM_UP_RUNS = 4;
 
 /** Loads a model and measures it. Must be the only work of its process: the first caption is timed from its start. */
 export async function measureModel(
-  { model, module, image: file, dtype, threads, rounds, newTokens }: BenchJob,
+  { model, adapters, module, image: file, dtype, threads, isolate = DEFAULT_ISOLATE, rounds, newTokens }: BenchJob,
   onProgress: NonNullable<LoadOptions['onProgress']>,
 ): Promise<BenchResult> {
   await importFamilies(module);
@@ -27,7 +28,8 @@ export async function measureModel(
   const started = performance.now();
   await using blip2 = await Blip2.fromPretrained(model, {
     ...dtypeOption(dtype),
-    isolate: 'worker',
+    isolate,
+    adapters,
     ...(threads !== undefined && { threads }),
     onProgress: conversion.onProgress,
   });

@@ -20,6 +20,9 @@ import {
   addReportOptions,
   addSourceOptions,
   addUrlOptions,
+  DEFAULT_ISOLATE,
+  type Isolate,
+  isolateOption,
   offlineOption,
   type ReportOptions,
   revisionOption,
@@ -40,6 +43,7 @@ interface CompareOptions extends ReportOptions, UrlOptions, Omit<SourceOptions, 
   readonly maxNewTokens: number;
   readonly adapter?: readonly string[];
   readonly threads?: number;
+  readonly isolate?: Isolate;
   readonly recursive?: boolean;
   readonly offline?: boolean;
   readonly revision?: string;
@@ -71,6 +75,7 @@ Examples:
       )
       .addOption(adapterOption())
       .addOption(threadsOption())
+      .addOption(isolateOption())
       .option('-r, --recursive', 'Include the subfolders of folders')
       .addOption(revisionOption())
       .addOption(offlineOption());
@@ -136,13 +141,13 @@ async function runAll(
   const resolving = { localFilesOnly: options.offline === true, signal };
   const { folder: resolved, adapters } =
     typeof found === 'string' ? await partSource(found, resolving) : { folder: found, adapters: [] };
-  const { maxNewTokens, threads } = options;
+  const { maxNewTokens, threads, isolate = DEFAULT_ISOLATE } = options;
   const report = await createDownloadReport(environment, { quiet: options.quiet === true, progress: true });
   const runs: PrecisionRun[] = [];
   // One after another, so that each is alone in memory while it is measured.
   for (const name of names) {
     const load = {
-      isolate: 'worker',
+      isolate,
       adapters: [...adapters, ...(options.adapter ?? [])],
       signal,
       onProgress: report.onProgress,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 
 import { runFake } from '../../fixtures/fake-environment.ts';
+import { repository } from '../../fixtures/spawn-blip2.ts';
 import { temporaryFolder } from '../../fixtures/temporary-folder.ts';
 
 test('writes the built-in demo and prints the folder', async () => {
@@ -41,7 +42,27 @@ test('needs --force for a folder with contents', async () => {
   expect((await runFake(['export', '-o', folder, '--force'])).exitCode).toBe(0);
 });
 
-test.each([
+test('takes a source per part and adapters', async () => {
+  const at = await temporaryFolder();
+  const opt = join(repository, 'tools/parity/cases/opt/checkpoint');
+  const adapter = join(repository, 'tools/parity/cases/values/adapters/opt-blip2/adapter-1');
+  const bytes = async (name: string, ...argv: readonly string[]): Promise<Record<string, Buffer>> => {
+    const { exitCode, stderr } = await runFake(['export', ...argv, '-o', at(name)]);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    const file = (part: string): Promise<Buffer> => readFile(at(`${name}/onnx/${part}.onnx_data`));
+    return { vision: await file('vision_model'), language: await file('decoder_model_merged') };
+  };
+  const plain = await bytes('plain', opt);
+  const adapted = await bytes('adapted', opt, '--adapter', adapter);
+  expect(adapted['vision']).not.toEqual(plain['vision']);
+  expect(await bytes('parts', '--qformer', opt, '--vision', opt, '--language', opt, '--processor', opt)).toEqual(plain);
+  expect(await bytes('mixed', '-m', opt, '--language', opt, '--adapter', adapter)).toEqual(adapted);
+});
+
+test.each<[argv: readonly string[], words: RegExp, code?: number]>([
+  [['--vision', '/nowhere', '-o', 'x'], /MISSING_FILE/, 1],
+  [['--adapter', '/nowhere', '-o', 'x'], /MISSING_FILE/, 1],
+  [['--module', '/nowhere', '-o', 'x'], /--module/],
   [[], /--output/],
   [['-o', ''], /folder/],
   [['-o', 'x', '--opset', '17'], /opset must be an integer from 18 to 23/],
@@ -50,9 +71,9 @@ test.each([
   [['-o', 'x', '--dtype', 'q4', '--portable', '--opset', '20'], /opset/],
   [['one', '-m', 'two', '-o', 'x'], /--model/],
   [['-o', 'x', '--quantize'], /--quantize/],
-])('refuses %j', async (argv, words) => {
+])('refuses %j', async (argv, words, code = 2) => {
   const { exitCode, stderr } = await runFake(['export', ...argv]);
-  expect(exitCode).toBe(2);
+  expect(exitCode).toBe(code);
   expect(stderr).toMatch(words);
   await expect(stat('x')).rejects.toThrow(/ENOENT/);
 });

@@ -7,10 +7,14 @@ import type { Environment } from '../../environment.ts';
 import { ExitCode } from '../../exit-code.ts';
 import { createDownloadReport } from '../../hub/download-report.ts';
 import { demoModelFolder } from '../../model/demo-model.ts';
-import { revisionOf } from '../../model/model-source.ts';
+import { type ModelSource, revisionOf, sourceOf, type SourceOptions } from '../../model/model-source.ts';
+import { importFamilies } from '../../module/import-module.ts';
 import { positiveInteger } from '../../options/argument-parsers.ts';
 import {
+  adapterOption,
+  addFamiliesOption,
   addReportOptions,
+  addSourceOptions,
   noProgressOption,
   offlineOption,
   type ReportOptions,
@@ -21,8 +25,9 @@ import { oneLine } from '../../output/display-text.ts';
 import { stdoutSink } from '../../output/result-sink.ts';
 import { listenForInterrupts } from '../../run/interruption.ts';
 
-interface ExportOptions extends ReportOptions {
-  readonly model?: string;
+interface ExportOptions extends ReportOptions, SourceOptions {
+  readonly adapter?: readonly string[];
+  readonly module?: string;
   readonly output: string;
   readonly dtype?: string;
   readonly opset?: number;
@@ -44,6 +49,7 @@ Examples:
   blip2 export -o demo-onnx
   blip2 export Salesforce/blip2-flan-t5-xl -o flan-t5-onnx --dtype language=q4
   blip2 export ./blip2-opt-2.7b -o opt-onnx --portable --opset 18
+  blip2 export ./blip2-opt-2.7b --vision ./siglip --adapter ./my-lora -o swapped-onnx
 `,
   configure(command) {
     command
@@ -66,15 +72,20 @@ Examples:
       .addOption(
         new Option('--force', 'Replace files of the same names in a folder that is not empty').helpGroup('Output:'),
       )
+      .addOption(adapterOption())
       .addOption(revisionOption())
       .addOption(offlineOption());
+    addSourceOptions(command);
+    addFamiliesOption(command);
     addReportOptions(command).addOption(noProgressOption());
   },
   async run(command: Command, environment: Environment) {
     const options = command.opts<ExportOptions>();
-    const source = command.args[0] ?? options.model ?? demoModelFolder;
-    if (command.args[0] !== undefined && options.model !== undefined)
+    const [named] = command.args;
+    if (named !== undefined && options.model !== undefined)
       throw mustBe('--model', 'omitted with the argument', options.model);
+    const source = sourceOf({ ...options, ...defined({ model: named }) }, { demoFolder: demoModelFolder });
+    await importFamilies(options.module);
     using interruption = listenForInterrupts(environment, true);
     const revision = await revisionOf(source, options.revision);
     const { exportOnnx } = await import('@blip2/blip2');
@@ -82,11 +93,11 @@ Examples:
       quiet: options.quiet === true,
       progress: options.progress,
     });
-    const { opset, portable, force } = options;
+    const { opset, portable, force, adapter: adapters } = options;
     const manifest = await exportOnnx(source, {
       folder: options.output,
       ...dtypeOption(options.dtype),
-      ...defined({ opset, portable, force }),
+      ...defined({ opset, portable, force, adapters }),
       ...revision,
       localFilesOnly: options.offline === true,
       signal: interruption.signal,
@@ -100,6 +111,6 @@ Examples:
   },
 };
 
-function jsonLine(model: string, folder: string, manifest: ExportManifest): string {
+function jsonLine(model: ModelSource, folder: string, manifest: ExportManifest): string {
   return `${JSON.stringify({ model, folder, ...manifest })}\n`;
 }

@@ -72,10 +72,10 @@ export interface ThreadReport extends Partial<ThreadChoice> {
   readonly file?: string;
 }
 
-/** One number per component; `language` is absent if the checkpoint has no language model. */
+/** One number per component that the checkpoint has. */
 export interface PartSizes {
-  readonly vision: number;
-  readonly qformer: number;
+  readonly vision?: number;
+  readonly qformer?: number;
   readonly language?: number;
 }
 
@@ -85,7 +85,7 @@ export interface CheckpointReport {
   readonly architecture?: string;
   readonly languageModel?: string;
   readonly image?: { readonly size: number; readonly patchSize: number; readonly patches: number };
-  readonly tokens?: { readonly queries: number; readonly vocabulary?: number; readonly positions?: number };
+  readonly tokens?: { readonly queries?: number; readonly vocabulary?: number; readonly positions?: number };
   readonly layers?: PartSizes;
   readonly hiddenSizes?: PartSizes;
   /** Naming scheme of the weights: Hugging Face or LAVIS. */

@@ -6,7 +6,13 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 
 import { demoModelFolder, demoRetrievalFolder } from '../../model/demo-model.ts';
 import { integer, positiveInteger, positiveNumber, repeated } from '../../options/argument-parsers.ts';
-import { offlineOption, threadsOption, verboseOption } from '../../options/common-options.ts';
+import {
+  type Isolate,
+  isolateOption,
+  offlineOption,
+  threadsOption,
+  verboseOption,
+} from '../../options/common-options.ts';
 import { dtypeOption } from '../../options/dtype.ts';
 
 /** The options of `blip2 serve`. */
@@ -17,6 +23,7 @@ export interface ServeCommandOptions {
   readonly dtype?: string;
   readonly device?: string;
   readonly threads?: number | Partial<ThreadChoice>;
+  readonly isolate?: Isolate;
   readonly offline?: boolean;
   readonly keepAlive?: number;
   readonly maxModelMemory?: number;
@@ -27,7 +34,9 @@ export interface ServeCommandOptions {
   readonly maxPixels?: number;
   readonly maxImages?: number;
   readonly maxTokens?: number;
+  readonly maxRunning?: number;
   readonly maxQueue?: number;
+  readonly imageCache?: number;
   readonly requestTimeout?: number;
   readonly logPrompts?: boolean;
   readonly quiet?: boolean;
@@ -57,6 +66,7 @@ export function addServeOptions(command: Command): void {
     ).helpGroup(model),
     new Option('--device <name>', 'Execution provider (default: cpu)').helpGroup(model),
     threadsOption().helpGroup(model),
+    isolateOption('process').helpGroup(model),
     offlineOption().helpGroup(model),
     new Option('--keep-alive <seconds>', 'Unload a model after this time without requests (default: never)')
       .argParser(positiveNumber)
@@ -73,7 +83,9 @@ export function addServeOptions(command: Command): void {
     limitOption('--max-pixels <millions>', 'Pixels of an image (default: 50)', positiveNumber),
     limitOption('--max-images <n>', 'Images of a request (default: 16)', positiveInteger),
     limitOption('--max-tokens <n>', 'New tokens of a text (default: 256)', positiveInteger),
+    limitOption('--max-running <n>', 'Requests of a model at a time, decoded together (default: 16)', positiveInteger),
     limitOption('--max-queue <n>', 'Requests that wait for a model, then 429 (default: 64)', queueLength),
+    limitOption('--image-cache <MB>', 'Encoded images and prompts to keep; 0: none (default: 500)', megabytes),
     limitOption('--request-timeout <seconds>', 'Time of a request, waiting included (default: 300)', positiveNumber),
     new Option('--log-prompts', 'Include prompts in the log of requests').helpGroup(output),
     new Option('--quiet', 'No log of requests').helpGroup(output),
@@ -94,20 +106,22 @@ export function serverOptions(
   options: ServeCommandOptions,
   variables: Readonly<Record<string, string | undefined>>,
 ): ServerOptions {
-  const { device, threads, offline, maxBody, maxPixels, maxModelMemory, requestTimeout, keepAlive } = options;
+  const { device, threads, isolate, offline, maxBody, maxPixels, maxModelMemory, requestTimeout, keepAlive } = options;
   const limits: Partial<ServerLimits> = defined({
     maxBodyBytes: scaled(maxBody, MEGA),
     maxPixels: scaled(maxPixels, MEGA),
     maxImages: options.maxImages,
     maxNewTokens: options.maxTokens,
+    maxRunning: options.maxRunning,
     maxWaiting: options.maxQueue,
+    imageCacheBytes: scaled(options.imageCache, MEGA),
     requestTimeoutMs: scaled(requestTimeout, SECOND_MS),
     maxModelBytes: scaled(maxModelMemory, MEGA),
     allowUrls: options.allowImageUrls,
   });
   return {
     models: servedModels(first, options.model ?? []),
-    load: { ...defined({ device, threads }), ...dtypeOption(options.dtype), localFilesOnly: offline === true },
+    load: { ...defined({ device, threads, isolate }), ...dtypeOption(options.dtype), localFilesOnly: offline === true },
     limits,
     logPrompts: options.logPrompts === true,
     ...defined({
@@ -149,6 +163,12 @@ function portNumber(value: string): number {
   const port = integer(value);
   if (port < 0 || port > MAX_PORT) throw new InvalidArgumentError(`Expected a port from 0 to ${MAX_PORT}.`);
   return port;
+}
+
+function megabytes(value: string): number {
+  const size = Number(value);
+  if (value.trim() === '' || !(size >= 0)) throw new InvalidArgumentError('Expected a number of at least 0.');
+  return size;
 }
 
 function queueLength(value: string): number {

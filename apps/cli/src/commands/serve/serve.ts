@@ -33,7 +33,6 @@ Examples:
     const { stdout, stderr, signals, variables } = environment;
     const settings = serverOptions(command.args[0], options, variables);
     const [first] = settings.models;
-    if (first?.source === demoModelFolder && options.quiet !== true) stderr.write(DEMO_MODEL_NOTICE);
     const ending = new AbortController();
     const received = new Promise<void>((resolve) => ending.signal.addEventListener('abort', () => resolve()));
     let server: RunningServer | undefined;
@@ -54,6 +53,8 @@ Examples:
         },
         ending.signal,
       );
+      // After the port is known to be free: its error is a line of its own.
+      if (first?.source === demoModelFolder && options.quiet !== true) stderr.write(DEMO_MODEL_NOTICE);
       stdout.write(`Serving ${first?.name} at ${server.url}\n`);
       await received;
       await server.close();
