@@ -76,10 +76,10 @@ def is_stable(times):
 
 def distinct_images(file, count):
     """The file and variants of it, shifted sideways."""
-    picture = Image.open(file).convert("RGB")
+    original = Image.open(file).convert("RGB")
     variants = [io.BytesIO() for _ in range(count - 1)]
     for number, variant in enumerate(variants, 1):
-        ImageChops.offset(picture, round(picture.width * number / count), 0).save(variant, "JPEG", quality=90)
+        ImageChops.offset(original, round(original.width * number / count), 0).save(variant, "JPEG", quality=90)
     return [file, *variants]
 
 

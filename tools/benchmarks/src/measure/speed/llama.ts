@@ -38,8 +38,8 @@ const FIRST_WORD = 20;
 /**
  * `llama.js FILE ROUNDS NEW_TOKENS [THREADS]`: times the prompt and the tokens of a GGUF file with llama.cpp, and
  * prints one line of JSON. Needs `node-llama-cpp`, which users install, in this repository or in the folder
- * `BLIP2_BENCH_LLAMA`. THREADS is by default the number of processors that this process may use: llama.cpp's own default may be
- * larger, and its threads wait for each other without sleeping.
+ * `BLIP2_BENCH_LLAMA`. THREADS is by default the number of processors that this process may use: llama.cpp's own
+ * default may be larger, and its threads wait for each other without sleeping.
  */
 export async function command([file, rounds = '3', newTokens = '10', threads]: readonly string[]): Promise<void> {
   if (file === undefined) throw mustBe('the first argument', 'a GGUF file', file);
