@@ -42,6 +42,7 @@ const MEASURES = [
   'visionMs',
   'qformerMs',
   'prefillMs',
+  'firstTokenMs',
   'tokenMs',
   'captionMs',
   'beams5Ms',

@@ -39,7 +39,7 @@ def main(folder, image, setting, rounds="3", new_tokens="10"):
     caption()
     first_caption_ms, ready = since_process_start_ms(), time.perf_counter()
     warm_up = until_stable(caption, WARM_UP_CAPTIONS)
-    samples = {name: [] for name in ("visionMs", "qformerMs", "prefillMs", "tokenMs", "captionMs", "beams5Ms", "batch8CaptionsPerSecond")}
+    samples = {name: [] for name in ("visionMs", "qformerMs", "prefillMs", "firstTokenMs", "tokenMs", "captionMs", "beams5Ms", "batch8CaptionsPerSecond")}
     for round_ in range(rounds + 1):
         caption_ms = timed(caption)
         steps = time_steps(model, read(processor, [image], model.dtype), new_tokens)
@@ -76,10 +76,10 @@ def is_stable(times):
 
 def distinct_images(file, count):
     """The file and variants of it, shifted sideways."""
-    picture = Image.open(file).convert("RGB")
+    original = Image.open(file).convert("RGB")
     variants = [io.BytesIO() for _ in range(count - 1)]
     for number, variant in enumerate(variants, 1):
-        ImageChops.offset(picture, round(picture.width * number / count), 0).save(variant, "JPEG", quality=90)
+        ImageChops.offset(original, round(original.width * number / count), 0).save(variant, "JPEG", quality=90)
     return [file, *variants]
 
 
@@ -119,7 +119,7 @@ def time_steps(model, pixels, new_tokens):
     for token in range(1, new_tokens):
         step(torch.tensor([[token]]))
         token_ms.append(laps.lap())
-    return {"visionMs": [vision_ms], "qformerMs": [qformer_ms], "prefillMs": [prefill_ms], "tokenMs": token_ms}
+    return {"visionMs": [vision_ms], "qformerMs": [qformer_ms], "prefillMs": [prefill_ms], "firstTokenMs": token_ms[:1], "tokenMs": token_ms}
 
 
 def start_causal(model, embeds):

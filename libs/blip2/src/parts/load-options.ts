@@ -69,7 +69,7 @@ export interface LoadOptions extends ResolveOptions, QueueOptions, Pick<Conversi
    * second input on, or when a model that runs in threads or processes has been idle for a second.
    */
   readonly repeated?: boolean;
-  /** Called with the numbers of threads once they are known, before any part is loaded. Not if onnxruntime has its own. */
+  /** Called with the numbers of threads before any part is loaded; not if they are left to onnxruntime. */
   readonly onThreads?: (threads: number | Partial<ThreadChoice>) => void;
   /** Creates the sessions of the graphs. For tests and tools, `inline` only. */
   readonly createSession?: SessionFactory;

@@ -79,8 +79,8 @@ export function chooseFewRows(timings: readonly RowTiming[], readMs: number): nu
 }
 
 /**
- * Milliseconds for reading the weights of a chain from memory, which its run finds in the processor's cache. Kernels for
- * few rows read and multiply mostly in sequence.
+ * Milliseconds for reading the weights of a chain from memory, which its run finds in the processor's cache. Kernels
+ * for few rows read and multiply mostly in sequence.
  */
 function readingMs(size: number, bytesPerWeight: number, readMs: number): number {
   return (readMs * PRODUCTS * size ** 2 * bytesPerWeight) / READ_BYTES;

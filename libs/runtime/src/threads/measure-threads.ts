@@ -57,8 +57,8 @@ interface Bench {
 
 /**
  * Times the matrix products of a caption with each number of threads. Takes about 140 ms, during which the calling
- * thread is blocked by each run. Undefined if other programs were too busy, and in threads in which onnxruntime must not
- * be loaded.
+ * thread is blocked by each run. Undefined if other programs were too busy, and in threads in which onnxruntime must
+ * not be loaded.
  */
 export async function measureThreads(candidates: readonly number[]): Promise<readonly ThreadTiming[] | undefined> {
   return measure(THREADS_BUDGET_MS, async (bench) => {

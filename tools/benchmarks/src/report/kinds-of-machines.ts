@@ -36,7 +36,8 @@ export function processorsText({ processors, coreKinds, quota, threads }: BenchF
           .map(([name, value]) => `${name} ${value}`)
           .join(', ');
   const limit = quota === undefined ? '' : `, quota ${quota}`;
-  return ` ${counted(processors, 'processor')}${kinds === undefined ? '' : ` (cores: ${kinds})`}${limit}; threads: ${chosen}.`;
+  const cores = kinds === undefined ? '' : ` (cores: ${kinds})`;
+  return ` ${counted(processors, 'processor')}${cores}${limit}; threads: ${chosen}.`;
 }
 
 /** The speed-ups of `fast` over PyTorch int8 on all kinds of machines, and where it is slower. */

@@ -38,6 +38,7 @@ export const BENCH_METRICS = {
   visionMs: 'vision encoder, one image',
   qformerMs: 'Q-Former and projection',
   prefillMs: 'language model, prefill of the prompt',
+  firstTokenMs: 'language model, the first token after the prompt',
   tokenMs: 'language model, each further token',
   captionMs: 'one caption in steady state, including image decoding and processing',
   beams5Ms: 'one caption with 5 beams',

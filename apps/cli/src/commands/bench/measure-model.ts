@@ -109,11 +109,15 @@ function samplesOf(
   steps: readonly Steps[],
   captionMs: readonly number[],
   { peakMiB, rssAnonMiB }: ProcessMemory,
-): Pick<BenchSamples, 'visionMs' | 'qformerMs' | 'prefillMs' | 'tokenMs' | 'captionMs' | 'peakMiB' | 'rssAnonMiB'> {
+): Pick<
+  BenchSamples,
+  'visionMs' | 'qformerMs' | 'prefillMs' | 'firstTokenMs' | 'tokenMs' | 'captionMs' | 'peakMiB' | 'rssAnonMiB'
+> {
   return {
     visionMs: steps.map(({ visionMs }) => visionMs),
     qformerMs: steps.map(({ qformerMs }) => qformerMs),
     prefillMs: steps.map(({ prefillMs }) => prefillMs),
+    firstTokenMs: steps.flatMap(({ tokenMs }) => tokenMs.slice(0, 1)),
     tokenMs: steps.flatMap(({ tokenMs }) => tokenMs),
     captionMs,
     peakMiB: [peakMiB],

@@ -118,7 +118,8 @@ export async function command(args: readonly string[]): Promise<void> {
       if (options.json !== undefined) writeFileSync(options.json, benchText(result));
       const { captionMs, tokenMs } = summaryOf(measured.samples);
       console.error(
-        `block ${block + 1}: ${turn.side} ${turn.setting}, caption ${String(captionMs)} ms, token ${String(tokenMs)} ms`,
+        `block ${block + 1}: ${turn.side} ${turn.setting}, ` +
+          `caption ${String(captionMs)} ms, token ${String(tokenMs)} ms`,
       );
     }
   }

@@ -38,8 +38,8 @@ const FIRST_WORD = 20;
 /**
  * `llama.js FILE ROUNDS NEW_TOKENS [THREADS]`: times the prompt and the tokens of a GGUF file with llama.cpp, and
  * prints one line of JSON. Needs `node-llama-cpp`, which users install, in this repository or in the folder
- * `BLIP2_BENCH_LLAMA`. THREADS is by default the number of processors that this process may use: llama.cpp's own default may be
- * larger, and its threads wait for each other without sleeping.
+ * `BLIP2_BENCH_LLAMA`. THREADS is by default the number of processors that this process may use: llama.cpp's own
+ * default may be larger, and its threads wait for each other without sleeping.
  */
 export async function command([file, rounds = '3', newTokens = '10', threads]: readonly string[]): Promise<void> {
   if (file === undefined) throw mustBe('the first argument', 'a GGUF file', file);
@@ -56,12 +56,17 @@ export async function command([file, rounds = '3', newTokens = '10', threads]: r
   });
   const loadMs = performance.now() - started;
   const sequence = context.getSequence();
-  const samples: { prefillMs: number[]; tokenMs: number[] } = { prefillMs: [], tokenMs: [] };
+  const samples: Record<'prefillMs' | 'firstTokenMs' | 'tokenMs', number[]> = {
+    prefillMs: [],
+    firstTokenMs: [],
+    tokenMs: [],
+  };
   for (let round = 0; round <= Number(rounds); round++) {
     const { prefillMs, tokenMs } = await timeText(sequence, Number(newTokens));
     // The first round is the warm-up.
     if (round === 0) continue;
     samples.prefillMs.push(prefillMs);
+    samples.firstTokenMs.push(...tokenMs.slice(0, 1));
     samples.tokenMs.push(...tokenMs);
   }
   const result = {
