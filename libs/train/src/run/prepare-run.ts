@@ -61,7 +61,7 @@ export async function prepareRun(
   const usable = usableTexts(found, model);
   expectUsable(usable, settings.skipBad, settings.pairs);
   const encoder = await model.encoderKey();
-  const cache = join(settings.features ?? join(defaultCacheFolder(), 'features'), `${encoder}.f16`);
+  const cache = join(settings.features ?? join(defaultCacheFolder(), 'features'), encoder);
   const encoding = await encodeImages(usable.examples, model, cache, { signal, onFeatures });
   owned.push(encoding);
   const problems = [...usable.problems, ...encoding.problems];
