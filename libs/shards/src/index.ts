@@ -16,6 +16,7 @@ export {
   type ShardWork,
 } from './plan/plan-shards.ts';
 export { chooseShards, parseShardChoice, type ShardChoice } from './plan/shard-choice.ts';
+export { archiveInput, type ShardImage, shardImages, type ShardImagesOptions } from './plan/shard-images.ts';
 export { type FolderQueueOptions, openFolderQueue } from './queue/folder-queue.ts';
 export type { Claim, QueueStatus, ShardFailure, ShardQueue } from './queue/shard-queue.ts';
 export { type WorkOptions, workShards } from './work-shards.ts';

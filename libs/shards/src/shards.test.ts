@@ -4,11 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
 
+import { Blip2Error } from '@blip2/interfaces';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 
 import {
+  archiveInput,
   chooseShards,
   openFolderQueue,
   openRun,
@@ -17,8 +20,10 @@ import {
   publishShard,
   readShardStats,
   type Shard,
+  shardImages,
   type ShardOutput,
   type ShardRow,
+  type ShardWork,
   workShards,
   writeManifest,
 } from './index.ts';
@@ -81,6 +86,62 @@ describe('inputs', () => {
         { kind: 'archive', archive: 'a', samples: 0 },
       ]),
     ).toThrow(/^inputs must be/);
+  });
+});
+
+describe('the images of a shard', () => {
+  const archive = join(import.meta.dirname, '../../../examples/shapes.tar');
+  const read = async (name: string): Promise<Uint8Array> =>
+    name === '1.jpg'
+      ? Promise.reject(new Blip2Error('MISSING_FILE', 'There is no such file', { where: name }))
+      : Buffer.from(name);
+  const all = async (work: ShardWork): Promise<string[]> => {
+    const list: string[] = [];
+    for await (const image of shardImages(work, { read }))
+      list.push(
+        `${image.name.replace(root, '').replace(archive, 'A')} ${'error' in image ? image.error.message : 'read'}`,
+      );
+    return list;
+  };
+  test('are one for each name, whatever happens to it', async () => {
+    expect(await all({ kind: 'names', names: namesOf(3) })).toEqual([
+      '0.jpg read',
+      '1.jpg There is no such file (1.jpg)',
+      '2.jpg read',
+    ]);
+  });
+  test('are one for each sample of an archive, by ranges or in order', async () => {
+    const input = await archiveInput(archive);
+    expect(input).toEqual({ kind: 'archive', archive, samples: 6 });
+    const shards = planShards([input], 4);
+    const parts = await Promise.all(shards.map(({ work }) => all(work)));
+    expect(parts.map((part) => part.length)).toEqual([4, 2]);
+    expect(parts.flat()[3]).toBe('A/tall.jpg read');
+    const compressed = `${folder}.tar.gz`;
+    await writeFile(compressed, gzipSync(await readFile(archive)));
+    expect(await archiveInput(compressed)).toEqual({ kind: 'archive', archive: compressed });
+    const whole = await all({ kind: 'archive', archive: compressed, start: 0, end: undefined });
+    expect(whole.map((line) => line.split('/').at(-1))).toEqual(parts.flat().map((line) => line.split('/').at(-1)));
+    await expect(archiveInput('none.tar')).rejects.toMatchObject({ code: 'MISSING_FILE' });
+  });
+  test('of samples without an image are errors', async () => {
+    const tar = await readFile(archive);
+    // The first image becomes a link.
+    const text = Buffer.from(tar.subarray(0, 512));
+    text.write('2', 156);
+    text.fill(' ', 148, 156);
+    text.write(
+      `${text
+        .reduce((sum, byte) => sum + byte, 0)
+        .toString(8)
+        .padStart(6, '0')}\0 `,
+      148,
+    );
+    const size = Number.parseInt(tar.toString('latin1', 124, 135), 8);
+    const file = `${folder}.tar`;
+    await writeFile(file, Buffer.concat([text, tar.subarray(512 + Math.ceil(size / 512) * 512)]));
+    const [first] = await all({ kind: 'archive', archive: file, start: 0, end: 1 });
+    expect(first).toContain('four-objects.png The image is not read: it is a link');
   });
 });
 
