@@ -31,8 +31,8 @@ export interface Environment {
   /** Ends the process immediately, like an unhandled signal of this name. */
   readonly exitNow: (signal: EndingSignal) => void;
   /**
-   * Starts the threads or processes of a model, before the library is loaded in this one. Absent where models run on the calling
-   * thread.
+   * Starts the threads or processes of a model, before the library is loaded in this one. Absent where models run on
+   * the calling thread.
    */
   readonly startHosts?: (options: StartHostsOptions) => Promise<ModelHosts>;
   readonly loadModel: LoadModel;

@@ -1,5 +1,9 @@
 export type { CheckpointAdapters } from './adapters/checkpoint-adapters.ts';
 export type { AdapterSelection, ModelAdapters } from './adapters/named-adapters.ts';
+export type { BatchingOptions } from './batching/batching-options.ts';
+export type { EncoderStatus } from './batching/encoder-batches.ts';
+export type { ImageCacheStatus } from './batching/image-cache.ts';
+export type { BatchingStatus } from './batching/share-model.ts';
 export { expectUsableImages, expectUsablePrompts, expectUsableWeights } from './checkpoint/expect-usable.ts';
 export type { ConfigReader, ModelConfig } from './checkpoint/model-config.ts';
 export { type ModelFolders, type ModelSources, readSourcesConfig, resolveSources } from './checkpoint/model-sources.ts';

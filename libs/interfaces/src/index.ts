@@ -47,6 +47,7 @@ export type {
   SessionOptions,
   ThreadChoice,
 } from './session.ts';
+export { onAbort } from './signals/on-abort.ts';
 export {
   type Axis,
   f32,

@@ -1,6 +1,6 @@
+import { Blip2Error } from '@blip2/interfaces';
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js';
 import type { CallToolResult, ServerNotification, ServerRequest } from '@modelcontextprotocol/sdk/types.js';
-import { Blip2Error } from '@blip2/interfaces';
 
 /** A call of a tool as the SDK passes it. */
 export type ToolExtra = RequestHandlerExtra<ServerRequest, ServerNotification>;

@@ -15,8 +15,8 @@ import type { LoadNumbers, RunNumbers } from './run-numbers.ts';
 type OpenOptions = ModelOptions & ReportOptions & LoadNumbers & { readonly progress?: boolean };
 
 /**
- * Starts the threads or processes that the model of the options runs in. They load their modules while this thread loads the
- * library. A module of the user may replace the parts, so that nothing is started for one.
+ * Starts the threads or processes that the model of the options runs in. They load their modules while this thread
+ * loads the library. A module of the user may replace the parts, so that nothing is started for one.
  */
 export async function startHosts(
   { ahead }: Pick<ModelKind<AsyncDisposable>, 'ahead'>,

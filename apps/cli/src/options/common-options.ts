@@ -123,7 +123,7 @@ export function threadsOption(): Option {
 
 /** `byDefault`: what the command does without the option. */
 export function isolateOption(byDefault: Isolate = DEFAULT_ISOLATE): Option {
-  const text = `Run the model in threads (worker), child processes (process) or neither (inline; default: ${byDefault})`;
+  const text = `Run the model in threads (worker), child processes (process) or here (inline); default: ${byDefault}`;
   return new Option('--isolate <where>', text).choices(ISOLATIONS);
 }
 

@@ -41,8 +41,8 @@ export async function recordedModel(
 
 /**
  * Describes the run of a task, so that its output can be resumed by a run with the same model and options. Options that
- * change at most the last digits of scores (`--threads`, `--batch-size`) do not count: the numbers of the earlier run are
- * used again.
+ * change at most the last digits of scores (`--threads`, `--batch-size`) do not count: the numbers of the earlier run
+ * are used again.
  * @throws Blip2Error `INVALID_ARGUMENT` if the module of the options does not exist.
  */
 export async function resumeOptionsOf(

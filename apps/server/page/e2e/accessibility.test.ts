@@ -25,7 +25,7 @@ async function expectAccessible(page: Page, state: string): Promise<void> {
     await page.emulateMedia({ colorScheme: 'light' });
     expect(await violations(page, {}), `${state}, ${width} pixels, light`).toEqual([]);
     await page.emulateMedia({ colorScheme: 'dark' });
-    const colors = { runOnly: ['cat.color'] };
+    const colors = { runOnly: ['color-contrast'] };
     expect(await violations(page, colors), `${state}, ${width} pixels, dark`).toEqual([]);
     const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     expect(overflow, `${state}: pixels beyond a width of ${width}`).toBeLessThanOrEqual(0);

@@ -1,4 +1,4 @@
-import type { KeptImage, MatchScore, RankedAnswer, TaskOptions, TextStream } from '@blip2/blip2';
+import type { BatchingStatus, KeptImage, MatchScore, RankedAnswer, TaskOptions, TextStream } from '@blip2/blip2';
 import type { ImagePrompt } from '@blip2/blip2/messages';
 import type { ImageSource, PixelValues, Tensor } from '@blip2/interfaces';
 import type { Resizing } from '@blip2/processor';
@@ -21,8 +21,8 @@ export interface OperationOptions {
 export type PartOutputs = Readonly<Record<string, Tensor<'float32'>>>;
 
 /**
- * A generation checkpoint as the routes use it. The only interface between HTTP and the library: a scheduler that
- * batches the requests of all clients implements it too.
+ * A generation checkpoint as the routes use it, and the only interface between HTTP and the library, which batches what
+ * concurrent requests have in common.
  */
 export interface TextModel extends AsyncDisposable {
   readonly kind: 'text';
@@ -44,6 +44,8 @@ export interface TextModel extends AsyncDisposable {
   promptTokens(image: KeptImage, prompt: ImagePrompt): number;
   /** The text of one token. */
   tokenText(id: number): string;
+  /** What concurrent requests share. */
+  readonly batching: BatchingStatus | undefined;
   readonly parts: PartRunner;
   /** The size of its images, so that they are resized as soon as they are decoded. */
   readonly resizing: Resizing | undefined;

@@ -15,6 +15,7 @@ import { type AdapterOptions, LOAD_REPLACEMENTS, RESOLVE_OPTIONS } from '@blip2/
 import type { Isolation, PartOptions } from '@blip2/runtime';
 
 import { type ModelAdapters, namedAdapters } from '../adapters/named-adapters.ts';
+import { batchingSettings } from '../batching/batching-options.ts';
 import { expectMaxWaiting, type QueueOptions } from '../lifetime/call-queue.ts';
 import type { ModelHosts } from './model-hosts.ts';
 
@@ -92,6 +93,7 @@ const OWN_OPTIONS: Readonly<Record<Exclude<keyof LoadOptions, keyof ResolveOptio
   hosts: true,
   repeated: true,
   maxWaiting: true,
+  batching: true,
   createSession: true,
 };
 /** Names of the options of every `fromPretrained`. */
@@ -113,6 +115,7 @@ export function partOptions(options: LoadOptions): (part?: PartWithPrecision) =>
     throw mustBe('onThreads', 'a function', options.onThreads);
   if (repeated !== undefined && typeof repeated !== 'boolean') throw mustBe('repeated', 'a boolean', repeated);
   if (maxWaiting !== undefined) expectMaxWaiting(maxWaiting);
+  batchingSettings(options.batching);
   namedAdapters(options.adapters);
   const precisions = precisionsByPart(options.dtype);
   const common = defined({ device, threads, repeated, createSession, convertedDir, signal, onProgress });

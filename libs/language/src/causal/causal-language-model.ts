@@ -59,6 +59,7 @@ export function createCausalLanguageModel(
   const stepper = {
     cacheSize: cacheSizeOf(sizes),
     maxPositions,
+    isJoinable: architecture.isJoinable ?? true,
     embed,
     step: (step: CausalStep) => decodeStep(architecture, sessions, step),
   };

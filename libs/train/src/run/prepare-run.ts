@@ -7,17 +7,18 @@ import type { NamedTensors } from '@blip2/qformer';
 import { defaultThreads } from '@blip2/runtime';
 
 import { expectUsable } from '../examples/expect-usable.ts';
-import { readPairs } from '../examples/read-pairs.ts';
+import { type OpenedExamples, readExamples } from '../examples/read-examples.ts';
 import { type ExampleIds, exampleIds } from '../examples/token-rows.ts';
 import type { ExampleProblem, FoundExamples, TrainingExample } from '../examples/training-example.ts';
 import { type CachedFeatures, cacheFeatures } from '../features/cache-features.ts';
 import { type Optimizer, startOptimizer } from '../optimizer/start-optimizer.ts';
 import { createExampleOrder, type ExampleOrder } from '../order/example-order.ts';
 import { lockRun, openOutput } from './output-folder.ts';
+import type { ValidationSet } from '../validation/validate.ts';
 import { type RunPlan, runPlan } from './run-plan.ts';
 import { expectSameRun, readRecord, type RunRecord, runRecord, writeRecord } from './run-record.ts';
-import { type FoundState, readState } from './state-slots.ts';
-import { readLog, startLog } from './step-log.ts';
+import { type FoundState, readState, type StateValues } from './state-slots.ts';
+import { readLines, startLines, STEP_LOG, type StepReport } from './step-log.ts';
 import type { TrainSettings } from './train-settings.ts';
 import type { PreparedRun, PrepareOptions } from './trainer-port.ts';
 import { openTrainingModel, type TrainingModel } from './training-model.ts';
@@ -30,7 +31,9 @@ export interface OpenRun {
   readonly ids: readonly ExampleIds[];
   readonly order: ExampleOrder;
   readonly plan: RunPlan;
+  /** The folder of the state and the logs. */
   readonly folder: string;
+  readonly validation: ValidationSet | undefined;
 }
 
 /** A run before its next step. */
@@ -38,7 +41,9 @@ export interface ReadyRun {
   readonly run: OpenRun;
   readonly weights: NamedTensors;
   readonly isResumed: boolean;
-  readonly report: PreparedRun;
+  /** Values that were saved with the state. */
+  readonly values: StateValues;
+  readonly report: Omit<PreparedRun, 'isOver'>;
 }
 
 /** The constant of Adam that avoids a division by 0. */
@@ -50,44 +55,64 @@ export async function prepareRun(
   owned: AsyncDisposable[],
   { signal, onFeatures }: PrepareOptions,
 ): Promise<ReadyRun> {
-  const found = await readPairs(settings.pairs);
-  expectUsable(found, settings.skipBad, settings.pairs);
+  const sources = [settings.pairs, ...(settings.validation === undefined ? [] : [settings.validation])];
+  const found: OpenedExamples[] = [];
+  for (const source of sources) {
+    const opened = await readExamples(source);
+    owned.push(opened);
+    expectUsable(opened, settings.skipBad, source);
+    found.push(opened);
+  }
   const folder = await openOutput(settings.output, settings);
   owned.push(await lockRun(folder));
   const earlier = settings.resume ? await readRecord(folder) : undefined;
   const threads = settings.threads ?? recordedThreads(earlier) ?? (await ownThreads());
   const model = await openTrainingModel(settings, threads);
   owned.push(model);
-  const usable = usableTexts(found, model);
-  expectUsable(usable, settings.skipBad, settings.pairs);
   const encoder = await model.encoderKey();
   const cache = join(settings.features ?? join(defaultCacheFolder(), 'features'), encoder);
-  const encoding = await encodeImages(usable.examples, model, cache, { signal, onFeatures });
-  owned.push(encoding);
-  const problems = [...usable.problems, ...encoding.problems];
-  expectUsable({ examples: encoding.examples, problems }, settings.skipBad, settings.pairs);
-  const ids = encoding.examples.map((example) => exampleIds(model.texts, example));
+  const sets: ReadySet[] = [];
+  for (const [index, examples] of found.entries()) {
+    const ready = await readySet(examples, model, cache, { signal, onFeatures });
+    owned.push(ready.features);
+    expectUsable({ examples: ready.features.examples, problems: ready.problems }, settings.skipBad, sources[index] ?? '');
+    sets.push(ready);
+  }
+  const [{ features, ids } = { features: undefined, ids: [] }, validation] = sets;
+  if (!features) throw mustBe('pairs', 'a source of examples', settings.pairs);
+  const problems = sets.flatMap((set) => set.problems);
   const plan = runPlan(settings, ids.length, model.config.qformerConfig.hiddenSize);
-  const images = encoding.keys;
-  const record = runRecord(settings, { plan, threads, encoder, examples: ids, images });
+  const content = sets.map((set) => [set.ids, set.features.keys]);
+  const record = runRecord(settings, { plan, threads, encoder, exampleCount: ids.length, content });
   const changes = earlier ? expectSameRun(earlier, record) : [];
   const state = settings.resume ? await readState(folder) : undefined;
   if (!earlier) await writeRecord(folder, record);
   const done = state?.values['step'] ?? 0;
-  await startLog(folder, await readLog(folder, done));
+  const steps = await readLines<StepReport>(folder, STEP_LOG);
+  await startLines(
+    folder,
+    STEP_LOG,
+    steps.filter(({ step }) => step <= done),
+  );
   const initial = await model.initialWeights();
   const optimizer = openOptimizer(settings, initial, folder, state);
   owned.push(optimizer);
   return {
     run: {
       model,
-      features: encoding,
+      features,
       optimizer,
       ids,
       order: createExampleOrder(ids.length, settings.batchSize, settings.seed),
       plan,
       folder,
+      validation: validation && {
+        examples: validation.features.examples,
+        ids: validation.ids,
+        read: (indices) => validation.features.read(indices),
+      },
     },
+    values: state?.values ?? {},
     weights: state ? restored(initial, state) : initial,
     isResumed: state !== undefined,
     report: {
@@ -95,7 +120,8 @@ export async function prepareRun(
       done,
       exampleCount: ids.length,
       problems,
-      encoded: encoding.encoded,
+      validationCount: validation?.ids.length ?? 0,
+      encoded: sets.reduce((sum, set) => sum + set.features.encoded, 0),
       trained: Object.values(initial).reduce((sum, { data }) => sum + data.length, 0),
       threads,
       changes,
@@ -129,19 +155,28 @@ function usableTexts(
   return { examples: usable, problems: [...problems, ...long] };
 }
 
-async function encodeImages(
-  examples: readonly TrainingExample[],
+/** Examples with ids and features. */
+interface ReadySet {
+  readonly features: CachedFeatures;
+  readonly ids: readonly ExampleIds[];
+  readonly problems: readonly ExampleProblem[];
+}
+
+async function readySet(
+  found: FoundExamples,
   model: TrainingModel,
   file: string,
   { signal, onFeatures }: PrepareOptions,
-): Promise<CachedFeatures> {
-  const { processor } = model;
-  return cacheFeatures(
-    examples,
-    file,
-    { vision: () => model.vision(), processor: processor.imageProcessor },
-    { signal, ...(onFeatures && { onProgress: onFeatures }) },
-  );
+): Promise<ReadySet> {
+  const usable = usableTexts(found, model);
+  const encoder = { vision: () => model.vision(), processor: model.processor.imageProcessor };
+  const options = { signal, ...(onFeatures && { onProgress: onFeatures }) };
+  const features = await cacheFeatures(usable.examples, file, encoder, options);
+  return {
+    features,
+    ids: features.examples.map((example) => exampleIds(model.texts, example)),
+    problems: [...usable.problems, ...features.problems],
+  };
 }
 
 function openOptimizer(

@@ -5,9 +5,12 @@ export interface RunPlan {
   readonly steps: number;
   readonly warmupSteps: number;
   readonly learningRate: number;
+  /** Steps between two validations. */
+  readonly validateEvery: number;
 }
 
 const EPOCHS = 20;
+const VALIDATIONS = 10;
 const LEAST_STEPS = 500;
 const MOST_STEPS = 3000;
 const WARMUP_SHARE = 0.05;
@@ -18,7 +21,7 @@ const BASE_WIDTH = 768;
 
 /** Fills in the defaults. With Adam, the best rate of a layer is about inverse to its width (arXiv 2203.03466). */
 export function runPlan(
-  { steps, warmupSteps, learningRate, batchSize }: TrainSettings,
+  { steps, warmupSteps, learningRate, batchSize, validateEvery }: TrainSettings,
   exampleCount: number,
   width: number,
 ): RunPlan {
@@ -27,6 +30,7 @@ export function runPlan(
   return {
     steps: all,
     warmupSteps: warmupSteps ?? Math.min(MOST_WARMUP_STEPS, Math.ceil(WARMUP_SHARE * all)),
+    validateEvery: validateEvery ?? Math.ceil(all / VALIDATIONS),
     learningRate: learningRate ?? (BASE_RATE * BASE_WIDTH) / width,
   };
 }

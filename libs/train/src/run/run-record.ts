@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { cpus } from 'node:os';
+import { join } from 'node:path';
 
-import { readJsonFile, writeAll, writePending } from '@blip2/files';
+import { readJsonFile } from '@blip2/files';
 import { Blip2Error } from '@blip2/interfaces';
 
-import type { ExampleIds } from '../examples/token-rows.ts';
 import type { RunPlan } from './run-plan.ts';
+import { replaceFile } from './step-log.ts';
 import type { TrainSettings } from './train-settings.ts';
 
 /** Everything that the weights of a run depend on, as `run.json`. */
@@ -20,18 +21,18 @@ export interface RunContent {
   readonly plan: RunPlan;
   readonly threads: number;
   readonly encoder: string;
-  readonly examples: readonly ExampleIds[];
-  /** Keys of the images of the examples. */
-  readonly images: readonly string[];
+  readonly exampleCount: number;
+  /** The ids of the examples and the keys of their images. */
+  readonly content: unknown;
 }
 
 export function runRecord(
   settings: TrainSettings,
-  { plan, threads, encoder, examples, images }: RunContent,
+  { plan, threads, encoder, exampleCount, content }: RunContent,
 ): RunRecord {
-  const { source, train, reset, batchSize, microBatch, weightDecay, betas, maxNorm, seed, dtype = 'fp32' } = settings;
+  const { source, train, reset, batchSize, microBatch, weightDecay, betas, maxNorm, seed, patience, dtype = 'fp32' } = settings;
   const data = createHash('sha256')
-    .update(JSON.stringify([examples, images]))
+    .update(JSON.stringify(content))
     .digest('hex');
   const [processor] = cpus();
   return {
@@ -45,10 +46,11 @@ export function runRecord(
     betas,
     maxNorm,
     seed,
+    patience: patience ?? null,
     dtype,
     threads,
     encoder,
-    exampleCount: examples.length,
+    exampleCount,
     examples: data,
     processor: `${process.arch} ${processor?.model ?? ''}`.trim(),
     node: process.version,
@@ -61,10 +63,7 @@ export async function readRecord(folder: string): Promise<RunRecord | undefined>
 }
 
 export async function writeRecord(folder: string, record: RunRecord): Promise<void> {
-  const file = `${folder}/${FILE}`;
-  const text = `${JSON.stringify(record, undefined, 2)}\n`;
-  const pending = await writePending(file, (handle) => writeAll(handle, new TextEncoder().encode(text), file));
-  await pending.commit();
+  await replaceFile(join(folder, FILE), `${JSON.stringify(record, undefined, 2)}\n`);
 }
 
 /**

@@ -14,38 +14,37 @@ export interface StepReport {
   readonly learningRate: number;
 }
 
-const FILE = 'log.jsonl';
+/** The log of steps in the folder of a run. */
+export const STEP_LOG = 'log.jsonl';
 
-/** The steps in the log of a run, up to a step. Lines that were not written completely are dropped. */
-export async function readLog(folder: string, upTo: number = Infinity): Promise<StepReport[]> {
-  const text = await readFile(join(folder, FILE), 'utf8').catch(() => '');
-  const reports: StepReport[] = [];
-  for (const line of text.split('\n')) {
-    const report = parse(line);
-    if (report && report.step <= upTo) reports.push(report);
-  }
-  return reports;
+/** The reports in a log. Lines that were not written completely are dropped. */
+export async function readLines<T extends { readonly step: number }>(folder: string, name: string): Promise<T[]> {
+  const text = await readFile(join(folder, name), 'utf8').catch(() => '');
+  return text.split('\n').flatMap((line) => parse<T>(line));
 }
 
-/** Starts the log of a run, with the steps that are done. */
-export async function startLog(folder: string, reports: readonly StepReport[]): Promise<void> {
-  const file = join(folder, FILE);
-  const text = reports.map((report) => `${JSON.stringify(report)}\n`).join('');
+/** Replaces a log. */
+export async function startLines(folder: string, name: string, reports: readonly object[]): Promise<void> {
+  await replaceFile(join(folder, name), reports.map((report) => `${JSON.stringify(report)}\n`).join(''));
+}
+
+export async function appendLine(folder: string, name: string, report: object): Promise<void> {
+  const file = join(folder, name);
+  await wrapWriteErrors(file, appendFile(file, `${JSON.stringify(report)}\n`));
+}
+
+/** Writes a text file, which is either unchanged or complete. */
+export async function replaceFile(file: string, text: string): Promise<void> {
   const pending = await writePending(file, (handle) => writeAll(handle, new TextEncoder().encode(text), file));
   await pending.commit();
 }
 
-export async function appendLog(folder: string, report: StepReport): Promise<void> {
-  const file = join(folder, FILE);
-  await wrapWriteErrors(file, appendFile(file, `${JSON.stringify(report)}\n`));
-}
-
-function parse(line: string): StepReport | undefined {
+function parse<T extends { readonly step: number }>(line: string): T[] {
   try {
     const value: unknown = JSON.parse(line);
     const isReport = typeof value === 'object' && value !== null && 'step' in value && typeof value.step === 'number';
-    return isReport ? (value as StepReport) : undefined;
+    return isReport ? [value as T] : [];
   } catch {
-    return undefined;
+    return [];
   }
 }

@@ -5,6 +5,10 @@ import { BRIDGE_PARTS, type BridgePart } from '@blip2/qformer';
 /** What a run does: settings with defaults filled in, as they are recorded. */
 export interface TrainSettings {
   readonly pairs: string;
+  readonly validation: string | undefined;
+  /** Undefined: a tenth of the steps. */
+  readonly validateEvery: number | undefined;
+  readonly patience: number | undefined;
   readonly source: ModelSources;
   readonly output: string;
   readonly train: readonly BridgePart[];
@@ -35,8 +39,17 @@ export interface TrainSettings {
 
 /** Options of `train`. */
 export interface TrainSettingOptions extends Omit<ModelSources, 'qformer'> {
-  /** JSON lines: `{ image, caption }` or `{ image, question, answer }`, with paths relative to the file. */
+  /**
+   * JSON lines `{ image, caption }` or `{ image, question, answer }`, with paths relative to the file; a folder of
+   * images with `.txt` files of the same names; or a webdataset archive (`.tar`).
+   */
   readonly pairs: string;
+  /** Examples that are not trained on, whose texts are generated now and then. The best weights are kept. */
+  readonly validation?: string;
+  /** Steps between two validations. Default: a tenth of all. */
+  readonly validateEvery?: number;
+  /** Ends the run after this number of validations without a better one. Default: it does not end early. */
+  readonly patience?: number;
   /** Folder or Hub id of the model whose bridge is trained. */
   readonly model: string;
   /** Folder of the trained checkpoint; it must be empty or not exist, without `resume` or `restart`. */
@@ -84,6 +97,9 @@ export interface TrainSettingOptions extends Omit<ModelSources, 'qformer'> {
 /** Names of the settings among the options of `train`. */
 export const SETTING_NAMES: readonly (keyof TrainSettingOptions)[] = [
   'pairs',
+  'validation',
+  'validateEvery',
+  'patience',
   'model',
   'vision',
   'language',
@@ -128,8 +144,14 @@ export function trainSettings(options: TrainSettingOptions, others: readonly str
     throw mustBe('reset', 'parts that are trained', random, { fix: `Add ${random} to train (--train)` });
   if (options.resume === true && options.restart === true) throw mustBe('restart', 'absent with resume', true);
   const { model, vision, language, processor } = options;
+  for (const name of ['validateEvery', 'patience'] as const)
+    if (options[name] !== undefined && options.validation === undefined)
+      throw mustBe(name, 'absent without validation', options[name]);
   return {
     pairs: options.pairs,
+    validation: options.validation,
+    validateEvery: integer('validateEvery', options.validateEvery, 1),
+    patience: integer('patience', options.patience, 1),
     source: {
       qformer: model,
       ...(vision !== undefined && { vision }),

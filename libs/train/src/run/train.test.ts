@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { demo, pairsFile, recorded, shapeLines, temporaryFolder } from './fixtures/shape-pairs.ts';
 import { readState } from './state-slots.ts';
 import type { StepReport } from './step-log.ts';
+import type { ValidationReport } from '../validation/validator.ts';
 import { train, type TrainOptions, type TrainResult } from './train.ts';
 import type { PreparedRun } from './trainer-port.ts';
 
@@ -238,4 +239,92 @@ test.each([
   const given = { pairs: 'pairs.jsonl', model: demo, output: 'out', ...options } as unknown as TrainOptions;
   await expect(train(given)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', details: { argument } });
   await expect(train({ ...given, batch: 1 } as TrainOptions)).rejects.toMatchObject({ code: 'UNKNOWN_OPTION' });
+});
+
+describe('a validation', () => {
+  test('keeps the best weights, and ends a run that does not get better', async () => {
+    const folder = await temporaryFolder();
+    const reports: ValidationReport[] = [];
+    // A rate at which training destroys what the demo knows.
+    const { result } = await trainIn(folder, {
+      validation: await pairsFile(await temporaryFolder(), shapeLines().slice(0, 3)),
+      validateEvery: 2,
+      patience: 2,
+      steps: 20,
+      batchSize: 9,
+      train: ['projection'],
+      reset: ['projection'],
+      learningRate: 0.5,
+      onValidation: (report) => reports.push(report),
+    });
+    expect(result).toMatchObject({ status: 'done', steps: 20, step: reports.at(-1)?.step });
+    expect(reports.map(({ step }) => step)).toEqual(reports.map((_, index) => 2 * index + 2));
+    const best = reports.findLastIndex(({ isBest }) => isBest);
+    expect(reports.map(({ isLast }) => isLast)).toEqual(reports.map((_, index) => index === best + 2));
+    expect(reports[0]).toMatchObject({ isBest: true, samples: [{ expected: recorded.pairs[0]?.caption }, {}, {}] });
+    const saved = await tensorsOf(join(folder, 'out/training/best'));
+    const written = await tensorsOf(join(folder, 'out'));
+    for (const name of saved.keys()) expect(bytesOf(written, name), name).toEqual(bytesOf(saved, name));
+    const html = await readFile(join(folder, 'out/training/report.html'), 'utf8');
+    for (const text of ['<svg', 'data:image/jpeg;base64,', 'Texts after step', 'learningRate']) expect(html).toContain(text);
+    expect(html).not.toMatch(/(src|href)="(?!data:)|https?:/);
+  });
+
+  test('is made once if the run is interrupted after it', async () => {
+    const folder = await temporaryFolder();
+    const validation = await pairsFile(await temporaryFolder(), shapeLines().slice(3, 5));
+    const steps: number[] = [];
+    for (const resume of [false, true]) {
+      const controller = new AbortController();
+      await trainIn(folder, {
+        ...{ validation, validateEvery: 1, steps: 3, train: ['projection'], resume, signal: controller.signal },
+        onStep: ({ step }) => void (step === 2 && controller.abort()),
+        onValidation: ({ step }) => steps.push(step),
+      });
+    }
+    expect(steps).toEqual([1, 2, 3]);
+  });
+
+  test('generates what the model answers', async () => {
+    const image = join(demo, '../../../../examples/left-of.png');
+    const lines = [
+      { image, caption: 'a blue triangle to the left of a small yellow circle' },
+      { image, question: 'what color is the triangle?', answer: 'blue' },
+      { image, question: 'what shape is on the left?', answer: 'circle' },
+    ].map((line) => JSON.stringify(line));
+    const file = await pairsFile(await temporaryFolder(), lines);
+    let report: ValidationReport | undefined;
+    await trainIn(await temporaryFolder(), {
+      ...{ pairs: file, validation: file, steps: 1, learningRate: 1e-12 },
+      onValidation: (each) => (report = each),
+    });
+    expect(report?.samples.map(({ generated }) => generated)).toEqual([
+      'a blue triangle to the left of a small yellow circle',
+      'blue',
+      'triangle',
+    ]);
+    expect(report?.exactMatch).toBeCloseTo(2 / 3);
+  });
+});
+
+describe('another neighbour', () => {
+  test('needs a bridge of its width, which is reset', async () => {
+    const folder = await temporaryFolder();
+    const encoder = join(demo, '../../../../tools/parity/cases/siglip/checkpoint');
+    const swapped = { vision: encoder, steps: 2, batchSize: 4 };
+    await expect(trainIn(folder, swapped)).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
+    await trainIn(folder, { ...swapped, restart: true, reset: ['qformer', 'projection'] });
+    await using blip2 = await Blip2.fromPretrained(join(folder, 'out'), { threads: 1 });
+    const { text } = await blip2.caption(join(demo, '../../../../examples/left-of.png'), { maxNewTokens: 2 });
+    expect(typeof text).toBe('string');
+  });
+
+  test('may be a language model with its own tokenizer', async () => {
+    const folder = await temporaryFolder();
+    const language = join(demo, '../blip2-t5-shapes');
+    const { reports } = await trainIn(folder, { language, reset: ['projection'], train: ['projection'], steps: 12, batchSize: 9 });
+    expect(reports.at(-1)?.loss).toBeLessThan(0.8 * (reports[0]?.loss ?? 0));
+    await using blip2 = await Blip2.fromPretrained(join(folder, 'out'), { threads: 1 });
+    expect((await blip2.caption(join(demo, '../../../../examples/left-of.png'))).text).toMatch(/\w/);
+  });
 });

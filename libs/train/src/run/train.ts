@@ -2,6 +2,7 @@ import { moduleUrl } from '@blip2/files';
 import { Blip2Error, mustBe } from '@blip2/interfaces';
 import { createPartHost } from '@blip2/runtime';
 
+import type { ValidationReport } from '../validation/validator.ts';
 import type { StepReport } from './step-log.ts';
 import { type TrainSettingOptions, trainSettings } from './train-settings.ts';
 import type { PreparedRun, Trainer } from './trainer-port.ts';
@@ -15,19 +16,21 @@ export interface TrainOptions extends TrainSettingOptions {
   /** Called before the first step. */
   readonly onStart?: (run: PreparedRun) => void;
   readonly onStep?: (report: StepReport) => void;
+  readonly onValidation?: (report: ValidationReport) => void;
 }
 
 /** How a run ended. */
 export interface TrainResult {
   /** `interrupted`: by the signal; the run can be resumed, and there is no checkpoint yet. */
   readonly status: 'done' | 'interrupted';
+  /** Steps that were made: fewer than `steps` if a validation ended the run. */
   readonly step: number;
   readonly steps: number;
   /** Loss of the last step that was made now. */
   readonly loss: number | undefined;
 }
 
-const OTHERS = ['signal', 'onFeatures', 'onStart', 'onStep'] as const;
+const OTHERS = ['signal', 'onFeatures', 'onStart', 'onStep', 'onValidation'] as const;
 
 const trainerModule = (): URL => moduleUrl('train/run/trainer.js', () => new URL('./trainer.js', import.meta.url));
 
@@ -39,8 +42,8 @@ const trainerModule = (): URL => moduleUrl('train/run/trainer.js', () => new URL
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const settings = trainSettings(options, OTHERS);
-  const { signal, onFeatures, onStart, onStep } = options;
-  for (const name of ['onFeatures', 'onStart', 'onStep'] as const)
+  const { signal, onFeatures, onStart, onStep, onValidation } = options;
+  for (const name of ['onFeatures', 'onStart', 'onStep', 'onValidation'] as const)
     if (options[name] !== undefined && typeof options[name] !== 'function')
       throw mustBe(name, 'a function', options[name]);
   await using host = createPartHost({ isolate: 'worker' });
@@ -60,13 +63,21 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const { steps } = prepared;
   let step = prepared.done;
   let loss: number | undefined;
-  while (step < steps && signal?.aborted !== true) {
+  let { isOver } = prepared;
+  for (;;) {
+    const validation = await trainer.validate();
+    if (validation) {
+      isOver = validation.isLast;
+      onValidation?.(validation);
+    }
+    if (isOver || step === steps || signal?.aborted === true) break;
     const report = await trainer.step();
     ({ step, loss } = report);
     onStep?.(report);
   }
   await trainer.save();
-  if (step === steps) await trainer.finish();
+  const isDone = isOver || step === steps;
+  if (isDone) await trainer.finish();
   await trainer[Symbol.asyncDispose]();
-  return { status: step === steps ? 'done' : 'interrupted', step, steps, loss };
+  return { status: isDone ? 'done' : 'interrupted', step, steps, loss };
 }

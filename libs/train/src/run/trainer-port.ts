@@ -1,4 +1,5 @@
 import type { ExampleProblem } from '../examples/training-example.ts';
+import type { ValidationReport } from '../validation/validator.ts';
 import type { RunPlan } from './run-plan.ts';
 import type { StepReport } from './step-log.ts';
 
@@ -6,7 +7,11 @@ import type { StepReport } from './step-log.ts';
 export interface PreparedRun extends RunPlan {
   /** Steps that an earlier run has made. */
   readonly done: number;
+  /** Whether a validation has ended the run already. */
+  readonly isOver: boolean;
   readonly exampleCount: number;
+  /** Examples of the validation. */
+  readonly validationCount: number;
   /** Examples that are left out. */
   readonly problems: readonly ExampleProblem[];
   /** Images that were encoded now. */
@@ -37,8 +42,10 @@ export interface Trainer extends AsyncDisposable {
    * step has then been saved.
    */
   step(): Promise<StepReport>;
+  /** Generates the texts of the validation, if one is due. */
+  validate(): Promise<ValidationReport | undefined>;
   /** Saves the state. */
   save(): Promise<void>;
-  /** Writes the checkpoint. */
+  /** Writes the report, and the checkpoint with the best weights; without a validation, the last ones. */
   finish(): Promise<void>;
 }

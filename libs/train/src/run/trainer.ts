@@ -4,10 +4,12 @@ import type { NamedTensors } from '@blip2/qformer';
 
 import { learningRate } from '../optimizer/learning-rate.ts';
 import { microBatches } from '../order/micro-batches.ts';
+import { createValidator, type Validator } from '../validation/validator.ts';
+import { writeReport } from '../report/write-report.ts';
 import { batchGradients, type Piece } from './batch-gradients.ts';
 import { type OpenRun, prepareRun } from './prepare-run.ts';
 import { stateSources } from './state-slots.ts';
-import { appendLog, type StepReport } from './step-log.ts';
+import { appendLine, STEP_LOG, type StepReport } from './step-log.ts';
 import type { TrainSettings } from './train-settings.ts';
 import type { Trainer } from './trainer-port.ts';
 
@@ -16,6 +18,7 @@ export function createTrainer(settings: TrainSettings): Trainer {
   const owned: AsyncDisposable[] = [];
   let run: OpenRun | undefined;
   let weights: NamedTensors = {};
+  let validator: Validator | undefined;
   let done = 0;
   let saved = { step: 0, at: 0 };
   let next: { readonly step: number; readonly pieces: Promise<readonly Piece[]> } | undefined;
@@ -39,7 +42,7 @@ export function createTrainer(settings: TrainSettings): Trainer {
   const save = async (): Promise<void> => {
     const { optimizer } = opened();
     await optimizer.save(
-      { step: done },
+      { step: done, ...validator?.values },
       Object.values(weights).map(({ data }) => data),
     );
     saved = { step: done, at: performance.now() };
@@ -59,7 +62,7 @@ export function createTrainer(settings: TrainSettings): Trainer {
       gradients,
       learningRate: rate,
       step: done + 1,
-      save: isSaved ? { step: done + 1 } : undefined,
+      save: isSaved ? { step: done + 1, ...validator?.values } : undefined,
     });
     // Read while the optimizer works.
     if (done + 1 < plan.steps) {
@@ -74,7 +77,7 @@ export function createTrainer(settings: TrainSettings): Trainer {
     done++;
     if (isSaved) saved = { step: done, at: performance.now() };
     const report = { step: done, loss, norm, learningRate: rate };
-    await appendLog(folder, report);
+    await appendLine(folder, STEP_LOG, report);
     return report;
   };
 
@@ -84,10 +87,11 @@ export function createTrainer(settings: TrainSettings): Trainer {
       run = prepared.run;
       weights = prepared.weights;
       done = prepared.report.done;
+      validator = await createValidator(run, prepared.values, settings.patience);
       saved = { step: done, at: performance.now() };
       // The states take their space on the disk before the first step.
       if (!prepared.isResumed) for (let slot = 0; slot < 2; slot++) await save();
-      return prepared.report;
+      return { ...prepared.report, isOver: validator.isOver };
     },
     async step() {
       try {
@@ -102,12 +106,22 @@ export function createTrainer(settings: TrainSettings): Trainer {
         });
       }
     },
+    async validate() {
+      if (!validator?.isDue(done)) return undefined;
+      const report = await validator.run(done, weights);
+      // The state knows of the validation, so that it is not made again.
+      await save();
+      await writeReport(opened(), settings.output);
+      return report;
+    },
     save: async () => {
       if (saved.step < done || opened().optimizer.failure) await save();
     },
     async finish() {
       const { model } = opened();
-      const tensors = Object.entries(weights).map(([name, { dims, data }]) => ({ name, dims, data }));
+      const last = Object.entries(weights).map(([name, { dims, data }]) => ({ name, dims, data }));
+      const tensors = (await validator?.best()) ?? last;
+      await writeReport(opened(), settings.output);
       await saveModel(model.folders, model.config, settings.output, {}, { replaced: stateSources(tensors) });
     },
     async [Symbol.asyncDispose]() {

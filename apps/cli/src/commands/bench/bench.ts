@@ -68,7 +68,7 @@ Examples:
       .option('--image <file>', 'Image to measure with (default: a generated one of 640 x 480 pixels)')
       .option(
         '--rounds <n>',
-        'Timed rounds of each step, after one warm-up round; half as many for beams and batches',
+        'Timed rounds of each step, once times are stable; half as many for beams and batches',
         positiveIntegerUpTo(MAX_ROUNDS),
         DEFAULT_ROUNDS,
       )

@@ -1,6 +1,5 @@
-import { type Command, Option } from 'commander';
-
 import { defined } from '@blip2/interfaces';
+import { type Command, Option } from 'commander';
 
 import type { CliCommand } from '../../command.ts';
 import type { Environment } from '../../environment.ts';

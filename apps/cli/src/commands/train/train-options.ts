@@ -22,6 +22,9 @@ export interface TrainCommandOptions extends ReportOptions {
   readonly learningRate?: number;
   readonly warmupSteps?: number;
   readonly weightDecay?: number;
+  readonly validation?: string;
+  readonly validateEvery?: number;
+  readonly patience?: number;
   readonly skipBad?: boolean;
   readonly features?: string;
   readonly saveEvery?: number;

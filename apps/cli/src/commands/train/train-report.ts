@@ -1,4 +1,4 @@
-import type { PreparedRun, StepReport } from '@blip2/train';
+import type { PreparedRun, StepReport, ValidationReport } from '@blip2/train';
 
 import type { Environment } from '../../environment.ts';
 import { stdoutSink } from '../../output/result-sink.ts';
@@ -10,6 +10,7 @@ export interface TrainReport {
   onFeatures(done: number, total: number): void;
   onStart(run: PreparedRun): void;
   onStep(report: StepReport): void;
+  onValidation(report: ValidationReport): void;
   /** Writes a line to stderr, unless the run is quiet. */
   note(text: string): void;
   /** Removes what is shown of the progress. */
@@ -82,6 +83,13 @@ export function createTrainReport(
       if (!isLive) return;
       const left = ((now() - start) / (step - done)) * (steps - step);
       stderr.write(CLEAR_LINE + lossLine({ step, steps, loss, left, losses }, lineWidth(stderr)));
+    },
+    onValidation(report) {
+      const { step, loss, exactMatch, isBest, isLast } = report;
+      if (json) write(`${JSON.stringify({ validation: report })}\n`);
+      const notes = [...(isBest ? ['the best so far'] : []), ...(isLast ? ['the last: nothing better came'] : [])];
+      const right = `${(100 * exactMatch).toFixed(1)} % of the texts right`;
+      note(`Validation after step ${step}: ${[right, `loss ${loss.toFixed(4)}`, ...notes].join(', ')}.\n`);
     },
     finished: () => written,
   };

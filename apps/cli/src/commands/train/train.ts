@@ -1,4 +1,4 @@
-import type { StepReport, TrainOptions, TrainResult } from '@blip2/train';
+import type { TrainOptions, TrainResult } from '@blip2/train';
 import { type Command, Option } from 'commander';
 
 import type { CliCommand } from '../../command.ts';
@@ -29,7 +29,8 @@ export const trainCommand: CliCommand = {
     'Train the bridge between image encoder and language model (query tokens, Q-Former, projection) on your own ' +
     'images and texts. Encoder and language model stay as they are.',
   notes: `
-PAIRS is a file of JSON lines, with paths relative to the file:
+PAIRS is a folder of images with their captions in .txt files of the same names, a webdataset archive
+(.tar of such files), or a file of JSON lines, with paths relative to the file:
   {"image": "a.jpg", "caption": "a dog"}
   {"image": "b.jpg", "question": "how many dogs are there?", "answer": "two"}
 
@@ -44,7 +45,7 @@ Examples:
 `,
   configure(command) {
     command
-      .argument('<pairs>', 'JSON lines of images with captions, or with questions and answers')
+      .argument('<pairs>', 'JSON lines, a folder of images with .txt files, or a .tar')
       .addOption(
         new Option('-o, --output <folder>', 'Folder of the checkpoint; it must be empty or not exist')
           .makeOptionMandatory()
@@ -115,6 +116,21 @@ Examples:
           .argParser(nonNegativeNumber)
           .helpGroup(TRAINING),
       )
+      .addOption(
+        new Option('--validation <pairs>', 'Examples whose texts are generated now and then; the best weights win').helpGroup(
+          DATA,
+        ),
+      )
+      .addOption(
+        new Option('--validate-every <steps>', 'Steps between two validations (default: a tenth of all)')
+          .argParser(positiveInteger)
+          .helpGroup(DATA),
+      )
+      .addOption(
+        new Option('--patience <n>', 'End after n validations without a better one')
+          .argParser(positiveInteger)
+          .helpGroup(DATA),
+      )
       .addOption(new Option('--skip-bad', 'Train without the examples that cannot be used').helpGroup(DATA))
       .addOption(new Option('--features <folder>', 'Folder of encoded images (default: in the cache)').helpGroup(DATA))
       .addOption(
@@ -136,7 +152,8 @@ Examples:
       signal: interruption.signal,
       onFeatures: report.onFeatures,
       onStart: report.onStart,
-      onStep: (step: StepReport) => report.onStep(step),
+      onStep: report.onStep,
+      onValidation: report.onValidation,
     };
     const result: TrainResult = await environment.train(settings).finally(report.clear);
     await report.finished();

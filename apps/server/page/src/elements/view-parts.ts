@@ -61,7 +61,7 @@ export function modelNote({ model }: ModelChoice): TemplateResult | typeof nothi
   if (!model) return nothing;
   return html`<p class="hint">
     Model: <span class="model-name">${model.id}</span>${
-      isDemo(model) ? html` · a demo that only knows drawn shapes; its answers about photographs mean nothing` : nothing
+      isDemo(model) ? html`, a demo that only knows drawn shapes: its results for photographs mean nothing.` : nothing
     }
   </p>`;
 }

@@ -141,7 +141,8 @@ function likelyValues(): LikelyValues {
 
 /**
  * Sends a request.
- * @throws Blip2Error if it was refused; `BrokenPromise` for a refusal without a code, an unexpected error, or no answer.
+ * @throws Blip2Error if it was refused; `BrokenPromise` for a refusal without a code, an unexpected error, or no
+ * answer.
  */
 async function send({ url }: RunningServer, request: Case, errors: unknown[]): Promise<void> {
   const { path, contentType, body, leavesAfterMs } = request;

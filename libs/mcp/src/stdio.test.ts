@@ -1,13 +1,15 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
-import { executable, repository, spawnBlip2 } from '../fixtures/spawn-blip2.ts';
+const repository = fileURLToPath(new URL('../../../', import.meta.url));
+const executable = join(repository, 'apps/cli/bin/blip2.js');
 
 const CAPTION = 'a blue triangle to the left of a small yellow circle';
 const dataUrl = `data:image/png;base64,${readFileSync(join(repository, 'examples/left-of.png')).toString('base64')}`;
@@ -197,8 +199,9 @@ test('writes nothing but protocol to stdout, also for garbage, and ends with 0 w
   expect(stderr).toContain('demo checkpoint');
 });
 
-test('a root that does not exist is refused', async () => {
-  const { exitCode, stdout, stderr } = await spawnBlip2(['mcp', '--root', '/no/such/folder']);
-  expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+test('a root that does not exist is refused', () => {
+  const args = [executable, 'mcp', '--root', '/no/such/folder'];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
+  expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
   expect(stderr).toContain('MISSING_FILE');
 });

@@ -1,0 +1,19 @@
+import { isFolder } from '@blip2/files';
+
+import { readFolder } from './read-folder.ts';
+import { readPairs } from './read-pairs.ts';
+import { readTar } from './read-tar.ts';
+import type { FoundExamples } from './training-example.ts';
+
+/** Examples that stay readable until they are disposed of. */
+export interface OpenedExamples extends FoundExamples, AsyncDisposable {}
+
+/**
+ * Reads examples from a folder of images with texts next to them, a webdataset archive (`.tar`), or JSON lines.
+ * @throws Blip2Error `MISSING_FILE`, `INVALID_ARGUMENT`, `INVALID_ARCHIVE`.
+ */
+export async function readExamples(path: string): Promise<OpenedExamples> {
+  if (/\.tar(\.gz)?$|\.tgz$/i.test(path)) return readTar(path);
+  const found = (await isFolder(path)) ? await readFolder(path) : await readPairs(path);
+  return { ...found, [Symbol.asyncDispose]: async () => {} };
+}
