@@ -75,7 +75,11 @@ export async function prepareRun(
   for (const [index, examples] of found.entries()) {
     const ready = await readySet(examples, model, cache, { signal, onFeatures });
     owned.push(ready.features);
-    expectUsable({ examples: ready.features.examples, problems: ready.problems }, settings.skipBad, sources[index] ?? '');
+    expectUsable(
+      { examples: ready.features.examples, problems: ready.problems },
+      settings.skipBad,
+      sources[index] ?? '',
+    );
     sets.push(ready);
   }
   const [{ features, ids } = { features: undefined, ids: [] }, validation] = sets;
