@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { isJsonObject, readFailure, readJsonFile, writeAll, writePending } from '@blip2/files';
 import { Blip2Error } from '@blip2/interfaces';
 
-import type { FeatureStoreOptions } from './feature-store.ts';
+/** The encoder of a folder, and how the folder is used. */
+export interface FeatureFolder {
+  /** Digest of the encoder and of everything that its features depend on. */
+  readonly encoder: string;
+  /** What to tell people about the encoder, such as its model and precision. */
+  readonly about?: Readonly<Record<string, string>>;
+  /** Only read: the folder has to exist, and other processes may use it. */
+  readonly readOnly?: boolean;
+}
 
 /** Describes the folder: the encoder, and what to tell people about it. */
 const FILE = 'features.json';
@@ -17,7 +25,7 @@ const VERSION = 1;
  */
 export async function expectEncoder(
   folder: string,
-  { encoder, about = {}, readOnly = false }: FeatureStoreOptions,
+  { encoder, about = {}, readOnly = false }: FeatureFolder,
 ): Promise<void> {
   const json = await readJsonFile(folder, FILE, { code: 'INVALID_CONFIG', maxBytes: MAX_BYTES });
   if (json) return expectSame(folder, json, { encoder, about });
@@ -40,7 +48,7 @@ export async function expectEncoder(
 function expectSame(
   folder: string,
   json: Readonly<Record<string, unknown>>,
-  { encoder, about }: Pick<Required<FeatureStoreOptions>, 'encoder' | 'about'>,
+  { encoder, about }: Pick<Required<FeatureFolder>, 'encoder' | 'about'>,
 ): void {
   if (json['version'] !== VERSION) {
     throw new Blip2Error('INVALID_CONFIG', `${FILE} must have version ${VERSION}`, {

@@ -5,7 +5,7 @@ import { fromFloat32, toFloat32 } from '@blip2/checkpoint';
 import { acquireLock, makeFolder, readFailure, type WorkLock, wrapWriteErrors } from '@blip2/files';
 import { Blip2Error, mustBe, type Tensor } from '@blip2/interfaces';
 
-import { expectEncoder } from './feature-description.ts';
+import { expectEncoder, type FeatureFolder } from './feature-description.ts';
 import { type FeaturePart, openFeaturePart, type PendingPart, VALUE_BYTES, writeFeaturePart } from './feature-part.ts';
 import { FeatureRows } from './feature-rows.ts';
 
@@ -21,13 +21,7 @@ export interface ImageFeatures {
 }
 
 /** Options of `openFeatureStore`. */
-export interface FeatureStoreOptions {
-  /** Digest of the encoder and of everything that its features depend on. */
-  readonly encoder: string;
-  /** What to tell people about the encoder, such as its model and precision. */
-  readonly about?: Readonly<Record<string, string>>;
-  /** Only read: the folder has to exist, and other processes may use it. */
-  readonly readOnly?: boolean;
+export interface FeatureStoreOptions extends FeatureFolder {
   /** Images per file, default 1,000. A run that is killed loses at most one file. */
   readonly maxImages?: number;
   readonly signal?: AbortSignal;

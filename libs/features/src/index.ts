@@ -5,5 +5,6 @@ export {
   type FeatureImage,
   type FeatureOutcome,
 } from './compute-features.ts';
+export type { FeatureFolder } from './feature-description.ts';
 export { type FeatureStore, type FeatureStoreOptions, type ImageFeatures, openFeatureStore } from './feature-store.ts';
 export { imageKey } from './image-key.ts';

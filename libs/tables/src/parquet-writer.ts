@@ -17,10 +17,25 @@ export interface RowWriter {
   discard(): Promise<void>;
 }
 
+/** Options of `parquetWriter`. */
+export interface ParquetOptions {
+  /** Key-value metadata of the file. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
 /** A Parquet file. Row groups are written as they are complete. */
-export function parquetWriter(destination: Destination, columns: readonly TableColumn[]): RowWriter {
+export function parquetWriter(
+  destination: Destination,
+  columns: readonly TableColumn[],
+  { metadata = {} }: ParquetOptions = {},
+): RowWriter {
   const bytes = new ByteWriter();
-  const parquet = new ParquetWriter({ writer: bytes, schema: schemaOf(columns) });
+  const kvMetadata = Object.entries(metadata).map(([key, value]) => ({ key, value }));
+  const parquet = new ParquetWriter({
+    writer: bytes,
+    schema: schemaOf(columns),
+    ...(kvMetadata.length > 0 && { kvMetadata }),
+  });
   let opened: RowTarget | undefined;
   let rows: (readonly Cell[])[] = [];
   let values = 0;
@@ -85,13 +100,13 @@ const PHYSICAL: Readonly<Record<CellType, Omit<SchemaElement, 'name'>>> = {
   'float[]': { type: 'FLOAT' },
 };
 
-/** Every cell is required. Lists have the three levels that the format prescribes. */
+/** Every cell is required, unless its column is optional. Lists have the three levels that the format prescribes. */
 function schemaOf(columns: readonly TableColumn[]): SchemaElement[] {
   return [
     { name: 'results', num_children: columns.length },
-    ...columns.flatMap(({ name, type }): SchemaElement[] => {
+    ...columns.flatMap(({ name, type, optional = false }): SchemaElement[] => {
       const value = PHYSICAL[type];
-      if (!type.endsWith('[]')) return [{ name, repetition_type: 'REQUIRED', ...value }];
+      if (!type.endsWith('[]')) return [{ name, repetition_type: optional ? 'OPTIONAL' : 'REQUIRED', ...value }];
       return [
         { name, repetition_type: 'REQUIRED', converted_type: 'LIST', num_children: 1 },
         { name: 'list', repetition_type: 'REPEATED', num_children: 1 },

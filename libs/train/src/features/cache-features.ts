@@ -1,11 +1,17 @@
-import { basename, dirname } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 
-import { acquireLock } from '@blip2/files';
+import {
+  type FeatureStore,
+  type FeatureStoreOptions,
+  type ImageFeatures,
+  imageKey,
+  openFeatureStore,
+} from '@blip2/features';
 import { expectFinite, isError, messageOf, type PatchFeatures, type VisionEncoder } from '@blip2/interfaces';
 import type { BlipImageProcessor } from '@blip2/processor';
 
 import type { ExampleProblem, TrainingExample } from '../examples/training-example.ts';
-import { type FeatureFile, imageKey, openFeatureFile } from './feature-file.ts';
 
 /** Images that are decoded and encoded together. */
 const BATCH = 16;
@@ -38,40 +44,49 @@ export interface CachedFeatures extends AsyncDisposable {
 }
 
 /**
- * Encodes the images of examples that are not in `file` yet. An image that several examples share is encoded once. A
- * run that was stopped continues after the last complete image.
- * @throws Blip2Error `WRITE_FAILED`; `NOT_FINITE`; the signal's reason.
+ * Encodes the images of examples that have no features yet. An image that several examples share is encoded once. A
+ * run that was stopped continues.
+ * @param folder that of the features; its name is the digest of the encoder. If the folder above it has features
+ * itself, as `blip2 features` writes them, these are used.
+ * @throws Blip2Error `OUTPUT_IN_USE` for features of another encoder; `WRITE_FAILED`; `NOT_FINITE`; the signal's
+ * reason.
  */
 export async function cacheFeatures(
   examples: readonly TrainingExample[],
-  file: string,
+  folder: string,
   encoder: ImageEncoder,
   { signal, onProgress }: CacheOptions = {},
 ): Promise<CachedFeatures> {
-  const lock = await acquireLock(dirname(file), basename(file), { signal, isDone: async () => false });
-  try {
-    const cached = await openFeatureFile(file);
-    try {
-      const found = await encodeAll(examples, cached, encoder, { signal, ...(onProgress && { onProgress }) });
-      return {
-        ...found,
-        read: (indices) => cached.read(indices.map((index) => found.keys[index] ?? '')),
-        [Symbol.asyncDispose]: () => cached[Symbol.asyncDispose](),
-      };
-    } catch (error) {
-      await cached[Symbol.asyncDispose]();
-      throw error;
-    }
-  } finally {
-    await lock?.release();
-  }
+  const above = dirname(folder);
+  const path = existsSync(join(above, 'features.json')) ? above : folder;
+  const settings = { encoder: basename(folder), ...(signal && { signal }) };
+  const found = await encodeInto(path, settings, examples, encoder, { signal, ...(onProgress && { onProgress }) });
+  // Other runs may add to the folder while this one trains.
+  const store = await openFeatureStore(path, { ...settings, readOnly: true });
+  return {
+    ...found,
+    // Features are `[positions, width]` for each image.
+    read: async (indices) => (await store.read(indices.map((index) => found.keys[index] ?? ''))) as PatchFeatures,
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  };
+}
+
+async function encodeInto(
+  folder: string,
+  settings: FeatureStoreOptions,
+  examples: readonly TrainingExample[],
+  encoder: ImageEncoder,
+  options: CacheOptions,
+): Promise<Encoded> {
+  await using store = await openFeatureStore(folder, settings);
+  return await encodeAll(examples, store, encoder, options);
 }
 
 type Encoded = Pick<CachedFeatures, 'examples' | 'keys' | 'problems' | 'encoded'>;
 
 async function encodeAll(
   all: readonly TrainingExample[],
-  cached: FeatureFile,
+  cached: FeatureStore,
   encoder: ImageEncoder,
   { signal, onProgress }: CacheOptions,
 ): Promise<Encoded> {
@@ -89,19 +104,35 @@ async function encodeAll(
         keys.push(found);
       } else problems.push(found);
     }
-    if (pixels.size > 0) await cached.append([...pixels.keys()], await encode(encoder, [...pixels.values()]));
+    if (pixels.size > 0) await cached.append(namedRows(pixels, await encode(encoder, [...pixels.values()])));
     encoded += pixels.size;
     onProgress?.(Math.min(begin + BATCH, all.length), all.length);
   }
   return { examples, keys, problems, encoded };
 }
 
-type PixelRow = { readonly dims: readonly [number, number, number]; readonly data: Float32Array };
+/** The features of each image, under the name of its file. */
+function namedRows(pixels: ReadonlyMap<string, PixelRow>, { dims, data }: PatchFeatures): ImageFeatures[] {
+  const [, ...shape] = dims;
+  const size = shape.reduce((product, axis) => product * axis, 1);
+  return [...pixels].map(([key, { name }], row) => ({
+    key,
+    name,
+    dims: shape,
+    data: data.subarray(row * size, (row + 1) * size),
+  }));
+}
+
+type PixelRow = {
+  readonly name: string;
+  readonly dims: readonly [number, number, number];
+  readonly data: Float32Array;
+};
 
 /** The key of an image, whose pixels are added if it has no features; or why it cannot be read. */
 async function keyOf(
   { image, where }: TrainingExample,
-  cached: FeatureFile,
+  cached: FeatureStore,
   { processor }: ImageEncoder,
   pixels: Map<string, PixelRow>,
 ): Promise<string | ExampleProblem> {
@@ -109,9 +140,9 @@ async function keyOf(
     const bytes = await image.read();
     const key = imageKey(bytes);
     if (cached.has(key) || pixels.has(key)) return key;
-    const { pixelValues } = await processor.process(bytes, { doRescale: true });
+    const { pixelValues } = await processor.process(bytes, { doRescale: true, autoOrient: true });
     const [, channels, height, width] = pixelValues.dims;
-    pixels.set(key, { dims: [channels, height, width], data: Float32Array.from(pixelValues.data) });
+    pixels.set(key, { name: image.name, dims: [channels, height, width], data: Float32Array.from(pixelValues.data) });
     return key;
   } catch (error) {
     if (!isError(error)) throw error;

@@ -70,12 +70,16 @@ export async function prepareRun(
   const model = await openTrainingModel(settings, threads);
   owned.push(model);
   const encoder = await model.encoderKey();
-  const cache = join(settings.features ?? join(defaultCacheFolder(), 'features'), `${encoder}.f16`);
+  const cache = join(settings.features ?? join(defaultCacheFolder(), 'features'), encoder);
   const sets: ReadySet[] = [];
   for (const [index, examples] of found.entries()) {
     const ready = await readySet(examples, model, cache, { signal, onFeatures });
     owned.push(ready.features);
-    expectUsable({ examples: ready.features.examples, problems: ready.problems }, settings.skipBad, sources[index] ?? '');
+    expectUsable(
+      { examples: ready.features.examples, problems: ready.problems },
+      settings.skipBad,
+      sources[index] ?? '',
+    );
     sets.push(ready);
   }
   const [{ features, ids } = { features: undefined, ids: [] }, validation] = sets;

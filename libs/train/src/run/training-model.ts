@@ -1,12 +1,11 @@
-import { type ModelFolders, openCheckpointParts, openWholeWeights, questionPrompt } from '@blip2/blip2';
+import { encoderKey, type ModelFolders, openCheckpointParts, openWholeWeights, questionPrompt } from '@blip2/blip2';
 import { type Blip2Config, textFamily } from '@blip2/config';
 import { type DifferentiableLanguageModel, expectDifferentiable, type VisionEncoder } from '@blip2/interfaces';
-import { Blip2Processor, readImageSettings } from '@blip2/processor';
+import { Blip2Processor } from '@blip2/processor';
 import { type BridgePlan, createTrainableBridge, type NamedTensors, type TrainableBridge } from '@blip2/qformer';
 
 import { initialWeights } from '../bridge/initial-weights.ts';
 import type { TextSettings } from '../examples/token-rows.ts';
-import { encoderKey } from '../features/encoder-key.ts';
 import type { TrainSettings } from './train-settings.ts';
 
 /** The frozen parts of a model, and its bridge. */
@@ -65,13 +64,7 @@ export async function openTrainingModel(
       bridge,
       maxIds: maxPositions === undefined ? undefined : maxPositions - config.numQueryTokens,
       vision: () => parts.vision(),
-      encoderKey: async () =>
-        encoderKey({
-          tensors: [...weights.tensors.values()].filter(({ name }) => name.startsWith('vision_model.')),
-          config: config.visionConfig.json,
-          images: (await readImageSettings(folders.images))?.json,
-          precision: 'fp32',
-        }),
+      encoderKey: () => encoderKey(source, { localFilesOnly }),
       initialWeights: () => initialWeights(plan, config, weights, { reset, seed }),
       async [Symbol.asyncDispose]() {
         await bridge.dispose();
