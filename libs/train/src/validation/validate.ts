@@ -52,13 +52,18 @@ export async function validate(
     loss += result.loss * result.targetCount;
     targetCount += result.targetCount;
     const prompts = rows.map(({ prompt }) => prompt);
-    const inputsEmbeds = (prompts[0]?.length ?? 0) > 0 ? concatPositions(prefix, await language.embed(prompts)) : prefix;
+    const inputsEmbeds =
+      (prompts[0]?.length ?? 0) > 0 ? concatPositions(prefix, await language.embed(prompts)) : prefix;
     const [batch, sequence] = inputsEmbeds.dims;
     const longest = Math.max(...rows.map(({ targets }) => targets.length));
     // Some more than expected: a model that does not end is wrong either way.
     const output = await generate(
       language,
-      { inputsEmbeds, attentionMask: onesMask(batch, sequence), ...(language.architecture === 'causal' && { promptIds: prompts }) },
+      {
+        inputsEmbeds,
+        attentionMask: onesMask(batch, sequence),
+        ...(language.architecture === 'causal' && { promptIds: prompts }),
+      },
       { maxNewTokens: longest + 4 },
     );
     group.forEach((index, row) => (texts[index] = decode(output.sequences[row] ?? []).trim()));
@@ -75,6 +80,8 @@ function groups(ids: readonly ExampleIds[]): number[][] {
     byLength.set(prompt.length, [...rows, index]);
   }
   return [...byLength.values()].flatMap((rows) =>
-    Array.from({ length: Math.ceil(rows.length / BATCH) }, (_, piece) => rows.slice(piece * BATCH, (piece + 1) * BATCH)),
+    Array.from({ length: Math.ceil(rows.length / BATCH) }, (_, piece) =>
+      rows.slice(piece * BATCH, (piece + 1) * BATCH),
+    ),
   );
 }
