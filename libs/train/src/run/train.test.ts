@@ -184,9 +184,8 @@ describe('examples that cannot be used', () => {
     const pairs = await pairsFile(folder, [...bad, '', ...shapeLines()]);
     const failed = trainIn(folder, { pairs });
     await expect(failed).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
-    await expect(failed).rejects.toThrow(
-      /^5 of 15 examples cannot be used: 2 broken lines, 1 missing image, 1 empty caption, 1 empty answer \(pairs.jsonl, line 1: broken line/,
-    );
+    await expect(failed).rejects.toThrow(/^5 of 15 examples cannot be used: 2 broken lines, 1 missing image, /);
+    await expect(failed).rejects.toThrow(/, 1 empty caption, 1 empty answer \(pairs.jsonl, line 1: broken line/);
     await expect(readdir(join(folder, 'out'))).rejects.toThrow('ENOENT');
   });
 
