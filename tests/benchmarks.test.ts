@@ -3,7 +3,15 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { charts, type Counts, differences, GENERATED_DOCUMENTS } from '@blip2/benchmarks';
+import {
+  type BenchFile,
+  charts,
+  type Counts,
+  differences,
+  GENERATED_DOCUMENTS,
+  kindsMarkdown,
+  llamaShape,
+} from '@blip2/benchmarks';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '..');
@@ -29,6 +37,8 @@ interface Result {
 const MEASURES = [
   'loadMs',
   'firstCaptionMs',
+  'secondCaptionMs',
+  'warmUpCaptions',
   'visionMs',
   'qformerMs',
   'prefillMs',
@@ -78,6 +88,7 @@ describe('npm run bench', () => {
         cores: expect.any(Number),
         memoryGiB: expect.any(Number),
         bandwidthBy: expect.any(String),
+        processors: expect.any(Number),
       });
       expect(machine['bandwidthGBs']).toBeGreaterThan(0);
       expect(versions).toEqual({ node: process.versions.node, onnxruntime: expect.stringMatching(/^\d+\.\d+/) });
@@ -123,8 +134,84 @@ describe('npm run bench', () => {
     TIMEOUT,
   );
 
+  test('--help lists every option, and measures nothing', () => {
+    const help = run('bench.js', '--help');
+    for (const option of ['--shape', '--against', '--ours', '--pytorch', '--blocks', '--rounds', '--json', '--scaling'])
+      expect(help).toContain(`  ${option} `);
+    for (const variable of ['PYTHON', 'BLIP2_BENCH_CHECKPOINTS', 'BLIP2_BENCH_LLAMA', 'BLIP2_THREADS'])
+      expect(help).toContain(`\n${variable} `);
+  });
+
+  test('rejects other libraries, and names what is missing for llama.cpp', () => {
+    expect(() => run('bench.js', '--against', 'tensorflow')).toThrow(
+      /--against must be python, or llama, got "tensorflow"/,
+    );
+    expect(() => run('llama.js', join(folder, 'none.gguf'))).toThrow(/node-llama-cpp is not installed/);
+  });
+
   test('rejects an unknown shape', () => {
     expect(() => run('bench.js', '--shape', 'huge')).toThrow(/--shape must be opt-2\.7b, flan-t5-xl, tiny, got "huge"/);
+  });
+});
+
+describe('a Llama of the size of a shape', () => {
+  test('has its layers, width and vocabulary, and as many weights per layer', () => {
+    expect(llamaShape('opt-2.7b')).toEqual({
+      hiddenSize: 2560,
+      layers: 32,
+      heads: 32,
+      ffnSize: 6816,
+      vocabularySize: 50304,
+    });
+    expect(llamaShape('flan-t5-xl')).toMatchObject({ hiddenSize: 2048, layers: 24, ffnSize: 6496 });
+  });
+
+  test('is a GGUF file with all tensors', () => {
+    const file = join(folder, 'tiny.gguf');
+    run('random-gguf.js', 'tiny', file);
+    const bytes = readFileSync(file);
+    expect([bytes.toString('latin1', 0, 4), bytes.readUInt32LE(4)]).toEqual(['GGUF', 3]);
+    // Embedding, head and last norm; nine per layer.
+    expect(Number(bytes.readBigUInt64LE(8))).toBe(3 + 2 * 9);
+    const { hiddenSize, layers, ffnSize, vocabularySize } = llamaShape('tiny');
+    const blocks = (layers * (4 * hiddenSize ** 2 + 3 * hiddenSize * ffnSize) * 18) / 32;
+    const norms = (2 * layers + 1) * hiddenSize * 4;
+    const weights = blocks + norms + (hiddenSize * vocabularySize * (18 + 34)) / 32;
+    const header = bytes.length - weights;
+    expect(header > 0 && header < 20_000).toBe(true);
+    expect(bytes.indexOf('blk.1.ffn_down.weight')).toBeLessThan(header);
+  });
+});
+
+describe('kinds of machines', () => {
+  const rows = (caption: number, batch: number): BenchFile['rows'] =>
+    [
+      { side: 'ours', setting: 'fast', captionMs: 100, batch8CaptionsPerSecond: 2 },
+      { side: 'pytorch', setting: 'int8', captionMs: caption, batch8CaptionsPerSecond: batch },
+    ] as unknown as BenchFile['rows'];
+  const file = (machine: Partial<BenchFile['machine']>, measured: BenchFile['rows']): BenchFile =>
+    ({
+      shape: 'opt-2.7b',
+      machine: { cores: 2, cpu: 'A', features: ['avx_vnni'], ...machine },
+      rows: measured,
+    }) as BenchFile;
+
+  test('are compared side by side, with what is slower', () => {
+    const markdown = kindsMarkdown([
+      ['bench-a', file({}, rows(130, 1))],
+      [
+        'bench-b',
+        file({ features: [], quota: 1.5, coreKinds: [{ name: 'core', cores: 1, processors: 2 }] }, rows(80, 4)),
+      ],
+    ]);
+    expect(markdown).toContain('| opt-2.7b, 2 cores of A | 1.30 |');
+    expect(markdown).toContain('| opt-2.7b, 2 cores (1 physical core) of A, no VNNI, quota 1.5 | 0.80 |');
+    expect(markdown).toMatch(/Slower than PyTorch `int8`: opt-2.7b, 2 cores \(.*: caption, batch of 8\.$/);
+  });
+
+  test('say so if nothing is slower, and nothing without a comparison', () => {
+    expect(kindsMarkdown([['bench-a', file({}, rows(130, 1))]])).toMatch(/Nowhere slower\.$/);
+    expect(kindsMarkdown([['bench-a', file({}, rows(130, 1).slice(0, 1))]])).toBe('');
   });
 });
 

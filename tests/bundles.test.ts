@@ -46,7 +46,7 @@ function workspace(): { root: string; folder: string } {
   return { root, folder };
 }
 
-const bundle = (root: string): Buffer => execFileSync(process.execPath, [PROGRAM, root]);
+const bundle = (root: string, cwd = root): Buffer => execFileSync(process.execPath, [PROGRAM, root], { cwd });
 const importFrom = (folder: string, name: string): Promise<Record<string, unknown>> =>
   import(/* @vite-ignore */ pathToFileURL(join(folder, 'bundle', name)).href) as Promise<Record<string, unknown>>;
 
@@ -62,6 +62,19 @@ test('entry points and worker programs keep their paths, share their modules, an
   expect(String(deep['worker'])).toBe(String(main['worker']));
   expect(String(main['data'])).toBe(pathToFileURL(join(folder, 'data/x.txt')).href);
   expect(main['message']).toBe("Pass new URL('./module.js', import.meta.url)");
+});
+
+test('addresses do not depend on the current folder, even if it is called as an addressed one', async () => {
+  const { root, folder } = workspace();
+  const elsewhere = join(root, 'data');
+  mkdirSync(elsewhere);
+  writeFileSync(
+    join(folder, 'dist/deep/addresses.js'),
+    "export const data = new URL('../../data/', import.meta.url); export const worker = 0;",
+  );
+  bundle(root, elsewhere);
+  const { data } = await importFrom(folder, 'index.js');
+  expect(String(data)).toBe(pathToFileURL(join(folder, 'data')).href);
 });
 
 test('files that did not change are not written again, and files of removed modules are deleted', () => {

@@ -23,6 +23,18 @@ const EXCEPTIONS: Readonly<Record<string, Exception>> = {
   'blip2 serve Salesforce/blip2-flan-t5-xl --dtype fast --model itm=Salesforce/blip2-itm-vit-g': {
     because: 'it does not end by itself',
   },
+  'blip2 mcp --root ~/Pictures': { because: 'the tests of libs/mcp run it with a client' },
+  'blip2 mcp Salesforce/blip2-flan-t5-xl --match-model Salesforce/blip2-itm-vit-g --dtype fast': {
+    because: 'the tests of libs/mcp run it with a client',
+  },
+  'blip2 download Salesforce/blip2-flan-t5-xl': { because: 'another line does, with --dry-run' },
+  'npm install @blip2/cli @blip2/mcp': { because: 'release.test.ts installs the packages' },
+  'blip2 serve Salesforce/blip2-flan-t5-xl --dtype fast --host 0.0.0.0 --api-key secret': {
+    because: 'it does not end by itself',
+  },
+  'blip2 serve --model blip2-opt-2.7b=Salesforce/blip2-opt-2.7b --dtype fast --host 0.0.0.0': {
+    because: 'it does not end by itself',
+  },
   'npm test': { because: 'it runs this' },
   'npm run parity -- tools/parity/cases': { because: 'the tests of tools/parity run every case' },
   'npm run mutants -- --json mutants.json': { because: 'it takes many minutes' },
@@ -38,6 +50,9 @@ const EXCEPTIONS: Readonly<Record<string, Exception>> = {
     because: 'it takes many minutes',
   },
   'npm run promise-mutants -- --only hub': { because: 'it takes many minutes' },
+  'npm run load -- --seconds 600': {
+    because: 'it takes ten minutes, and its limits need a quiet machine',
+  },
   'npm run bench:table': { because: 'benchmarks.test.ts compares what it writes' },
   'npm run release -- 0.2.0 --dry-run': { because: 'release.test.ts does, in a copy of the repository' },
   'python3.11 -m venv .venv && .venv/bin/pip install -r requirements.txt': { because: 'it installs PyTorch' },

@@ -17,7 +17,7 @@ function packageFolders(group: string): string[] {
 test('the packages of libs and apps are published, the tools are not', () => {
   const published = [...packageFolders('libs'), ...packageFolders('apps')];
   expect(workspace.published.map(({ folder }) => folder)).toEqual(published);
-  expect(published).toHaveLength(21);
+  expect(published).toHaveLength(24);
   expect(workspace.private.map(({ folder }) => folder)).toEqual(packageFolders('tools'));
 });
 

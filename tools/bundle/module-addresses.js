@@ -4,6 +4,8 @@ import { dirname, join, posix, relative } from 'node:path';
 /** `new URL('./worker.js', import.meta.url)`: the address of a file, relative to the module. */
 const ADDRESS = /new URL\((['"])(\.[^'"]+)\1, import\.meta\.url\)/g;
 const MARK = './\0';
+/** An absolute stand-in for `bundle`: relative paths would be resolved against the current folder. */
+const BASE = '/packages/package/bundle';
 
 /**
  * The compiled modules whose address is taken by another one, relative to `dist`. The compiler leaves the output of
@@ -45,7 +47,7 @@ export function relativeAddresses(dist) {
     renderChunk(code, { fileName }) {
       const folder = dirname(fileName);
       return code.replace(/new URL\((['"])\.\/(?:\0|\\0)([^'"]+)\1, import\.meta\.url\)/g, (_, quote, target) => {
-        const path = posix.relative(folder, target);
+        const path = posix.relative(posix.join(BASE, folder), posix.join(BASE, target));
         return `new URL(${quote}${path.startsWith('.') ? path : `./${path}`}${quote}, import.meta.url)`;
       });
     },

@@ -31,8 +31,11 @@ export const processEnvironment: Environment = {
     (await import('./model/feature-parts-of.ts')).featurePartsOf(source, settings),
   loadHeatmapModel: async (source, subject, options) =>
     (await import('./model/load-heatmap-model.ts')).loadHeatmapModel(source, subject, options),
+  openImageEncoder: async (source, settings) =>
+    (await import('./model/open-image-encoder.ts')).openImageEncoder(source, settings),
   serve: async (options, signal) => (await import('@blip2/server')).serve(options, signal),
   train: async (options) => (await import('@blip2/train')).train(options),
+  serveMcp: async (options) => (await import('./commands/mcp/load-mcp.ts')).serveMcp(options),
   openImage: async (source, options) => (await import('./images/open-image.ts')).openImage(source, options),
   openReader: async (threads) => (await import('./images/image-reader.ts')).imageReader(threads),
 };

@@ -11,9 +11,11 @@ import { completionCommand } from './commands/completion/completion.ts';
 import { downloadCommand } from './commands/download/download.ts';
 import { embedCommand } from './commands/embed/embed.ts';
 import { exportCommand } from './commands/export/export.ts';
+import { featuresCommand } from './commands/features/features.ts';
 import { heatmapCommand } from './commands/heatmap/heatmap.ts';
 import { inspectCommand } from './commands/inspect/inspect.ts';
 import { matchCommand } from './commands/match/match.ts';
+import { mcpCommand } from './commands/mcp/mcp.ts';
 import { rankCommand } from './commands/rank/rank.ts';
 import { serveCommand } from './commands/serve/serve.ts';
 import { trainCommand } from './commands/train/train.ts';
@@ -30,9 +32,11 @@ const COMMANDS: readonly CliCommand[] = [
   rankCommand,
   matchCommand,
   embedCommand,
+  featuresCommand,
   heatmapCommand,
   serveCommand,
   trainCommand,
+  mcpCommand,
   inspectCommand,
   compareCommand,
   benchCommand,

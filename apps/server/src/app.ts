@@ -4,6 +4,7 @@ import { type Context, Hono } from 'hono';
 import { keyGuard } from './access/key-guard.ts';
 import { originGuard } from './access/origin-guard.ts';
 import type { ServerOptions } from './options.ts';
+import { addPage } from './page/page-files.ts';
 import { startCall } from './requests/call.ts';
 import { failureOf } from './requests/failure.ts';
 import { parseBody } from './requests/parse-body.ts';
@@ -30,6 +31,7 @@ export function createApp(server: ServerContext, options: AppOptions): Hono {
   const hasKey = keyGuard(options.apiKey);
   for (const route of ROUTES)
     app.on(route.method.toUpperCase(), route.path, (context) => answer(context, route, hasKey, server, options));
+  addPage(app);
   app.notFound(({ req }) => {
     const others = ROUTES.filter(({ path }) => path === req.path).map(({ method }) => method.toUpperCase());
     const error = new Blip2Error(

@@ -18,12 +18,20 @@ export interface ServerLimits extends ImageLimits {
   readonly maxNewTokens: number;
   /** Texts of one request: choices, questions, candidates, texts to embed. */
   readonly maxTexts: number;
+  /** Requests that use one model at the same time: their texts are generated together. */
+  readonly maxRunning: number;
+  /** Images that are encoded together. The first token of a request waits for one such batch. */
+  readonly maxBatchImages: number;
+  /** Bytes of encoded images, and of prompts about them, that are kept for later requests. 0: none. */
+  readonly imageCacheBytes: number;
   /** Requests that wait for one model. */
   readonly maxWaiting: number;
   /** Milliseconds until a request is ended, its time in the queue included. */
   readonly requestTimeoutMs: number;
   /** Milliseconds without any progress of a model until it is replaced. */
   readonly hangTimeoutMs: number;
+  /** Milliseconds without any progress of a model that is being loaded until it is given up. */
+  readonly loadTimeoutMs: number;
   /** Milliseconds that requests in progress have to finish when the server ends. */
   readonly shutdownMs: number;
   /** Bytes of weight files in memory. */
@@ -79,12 +87,19 @@ export const DEFAULT_LIMITS: ServerLimits = {
   allowUrls: false,
   maxNewTokens: 256,
   maxTexts: 256,
+  maxRunning: 16,
+  maxBatchImages: 4,
+  imageCacheBytes: 500 * MB,
   maxWaiting: 64,
   requestTimeoutMs: 300_000,
   hangTimeoutMs: 120_000,
+  loadTimeoutMs: 300_000,
   shutdownMs: 30_000,
   maxModelBytes: Infinity,
 };
+
+const MAY_BE_ZERO: ReadonlySet<string> = new Set<keyof ServerLimits>(['maxWaiting', 'imageCacheBytes']);
+const WHOLE: ReadonlySet<string> = new Set<keyof ServerLimits>(['maxRunning', 'maxBatchImages']);
 
 /**
  * The limits with their defaults.
@@ -92,8 +107,9 @@ export const DEFAULT_LIMITS: ServerLimits = {
  */
 export function serverLimits(given: Partial<ServerLimits> = {}): ServerLimits {
   for (const [name, value] of Object.entries(given)) {
-    const least = name === 'maxWaiting' ? 0 : Number.MIN_VALUE;
+    const least = MAY_BE_ZERO.has(name) ? 0 : Number.MIN_VALUE;
     if (typeof value === 'number' && !(value >= least)) throw mustBe(name, 'a positive number', value);
+    if (WHOLE.has(name) && !Number.isInteger(value)) throw mustBe(name, 'a positive integer', value);
   }
   return { ...DEFAULT_LIMITS, ...given };
 }

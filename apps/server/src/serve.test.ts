@@ -4,7 +4,15 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 import { describe, expect, onTestFinished, test } from 'vitest';
 
-import { chat, type DemoServer, LEFT_OF_CAPTION, leftOf, startDemoServer, TEXT_MODEL } from './fixtures/demo-server.ts';
+import {
+  chat,
+  type DemoServer,
+  LEFT_OF_CAPTION,
+  leftOf,
+  SEQ2SEQ_MODEL,
+  startDemoServer,
+  TEXT_MODEL,
+} from './fixtures/demo-server.ts';
 
 const PATH = '/v1/chat/completions';
 const start = async (options: Parameters<typeof startDemoServer>[0] = {}): Promise<DemoServer> => {
@@ -106,7 +114,7 @@ describe('limits', () => {
   });
 
   test('requests beyond the queue get 429 and when to come back; the others are all answered', async () => {
-    const server = await start({ limits: { maxWaiting: 1 } });
+    const server = await start({ limits: { maxRunning: 2, maxWaiting: 1 } });
     const answers = await Promise.all(Array.from({ length: 12 }, () => server.post(PATH, chat(leftOf))));
     const refused = answers.filter(({ status }) => status === 429);
     const answered = answers.filter(({ status }) => status === 200);
@@ -118,7 +126,13 @@ describe('limits', () => {
     for (const { body } of answered) expect(body.choices[0].message.content).toBe(LEFT_OF_CAPTION);
   });
 
-  test.each([{ maxPixels: 0 }, { maxWaiting: -1 }, { maxNewTokens: NaN }])('%j is refused', async (limits) => {
+  test.each([
+    { maxPixels: 0 },
+    { maxWaiting: -1 },
+    { maxNewTokens: NaN },
+    { maxRunning: 1.5 },
+    { imageCacheBytes: -1 },
+  ])('%j is refused', async (limits) => {
     await expect(startDemoServer({ limits })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 });
@@ -272,6 +286,43 @@ describe('the model process', () => {
     await until(async () => (await server.post(PATH, chat(leftOf))).status === 200);
     await until(() => !children().some((pid) => before.includes(pid)));
   });
+});
+
+test('a model that hangs while it is loaded ends its requests with 503 and a code, and is loaded again', async () => {
+  const server = await start({
+    models: [TEXT_MODEL, SEQ2SEQ_MODEL],
+    load: { isolate: 'process' },
+    limits: { loadTimeoutMs: 20_000 },
+  });
+  const before = children();
+  const answer = server.post(PATH, chat(leftOf, undefined, { model: 't5' }));
+  let started: number[] = [];
+  await until(() => (started = children().filter((pid) => !before.includes(pid))).length > 0);
+  for (const pid of started) process.kill(pid, 'SIGSTOP');
+  const other = await server.post(PATH, chat(leftOf));
+  expect(other.status).toBe(200);
+  expect(await answer).toMatchObject({ status: 503, body: { error: { code: 'WORKER_FAILED' } } });
+  await until(async () => (await server.post(PATH, chat(leftOf, undefined, { model: 't5' }))).status === 200);
+  await until(() => !children().some((pid) => started.includes(pid)));
+});
+
+test('concurrent requests share steps, images and prompts; metrics show it', async () => {
+  const server = await start();
+  const question = 'what color is the triangle?';
+  const bodies = [chat(leftOf), chat(leftOf, question), chat(leftOf, undefined, { temperature: 1, seed: 3 })];
+  const alone = [];
+  for (const body of bodies) alone.push((await server.post(PATH, body)).body.choices);
+  const together = await Promise.all([...bodies, ...bodies, ...bodies].map((body) => server.post(PATH, body)));
+  expect(together.map(({ body }) => body.choices)).toEqual([...alone, ...alone, ...alone]);
+  const text = await (await get(server, '/metrics')).text();
+  const value = (name: string): number =>
+    Number(new RegExp(`^blip2:${name}{model_name="opt"} (.+)$`, 'm').exec(text)?.[1]);
+  expect(value('decoded_rows_total')).toBeGreaterThan(value('decoding_steps_total'));
+  expect(value('mm_cache_queries_total')).toBe(12);
+  expect(value('mm_cache_hits_total')).toBe(11);
+  expect(value('encoded_images_total')).toBe(1);
+  expect(value('prefix_cache_hits_total')).toBeGreaterThan(0);
+  expect(value('batch_rows')).toBe(0);
 });
 
 describe('the end of a server', () => {

@@ -2,6 +2,7 @@ import { once, setMaxListeners } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
+import type { BatchingOptions } from '@blip2/blip2';
 import { mustBe } from '@blip2/interfaces';
 import { createImageThreads } from '@blip2/processor';
 import { createAdaptorServer } from '@hono/node-server';
@@ -9,7 +10,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import { createApp } from './app.ts';
 import { createModelRegistry } from './models/model-registry.ts';
 import { createMetrics } from './observability/metrics.ts';
-import { serverLimits, type ServerOptions } from './options.ts';
+import { type ServerLimits, serverLimits, type ServerOptions } from './options.ts';
 
 /** Where a server listens. */
 export interface ListenOptions {
@@ -31,7 +32,7 @@ export interface RunningServer extends AsyncDisposable {
 }
 
 const DEFAULT_PORT = 8080;
-/** Threads that decode images: as many as requests of a model run at a time. */
+/** Threads that decode images. */
 const IMAGE_THREADS = 2;
 
 /**
@@ -44,8 +45,10 @@ export async function serve(options: ServerOptions & ListenOptions, signal?: Abo
   const limits = serverLimits(options.limits);
   const models = createModelRegistry({
     models: sources,
-    load: { isolate: 'process', ...options.load },
+    load: { isolate: 'process', ...options.load, batching: batchingOf(limits) },
     maxWaiting: limits.maxWaiting,
+    maxRunning: limits.maxRunning,
+    loadTimeoutMs: limits.loadTimeoutMs,
     maxModelBytes: limits.maxModelBytes,
     keepAliveMs: options.keepAliveMs ?? Infinity,
     onError,
@@ -109,6 +112,10 @@ export async function serve(options: ServerOptions & ListenOptions, signal?: Abo
     return (closing ??= close());
   };
   return { url: urlOf(server.address() as AddressInfo), close: closeOnce, [Symbol.asyncDispose]: closeOnce };
+}
+
+function batchingOf({ maxRunning, maxBatchImages, imageCacheBytes }: ServerLimits): BatchingOptions {
+  return { maxRows: maxRunning, maxImages: maxBatchImages, imageCacheBytes };
 }
 
 /** Milliseconds for clients to read the last answers. */

@@ -22,7 +22,7 @@ import {
 } from '@blip2/blip2/messages';
 import { Blip2Error, defined } from '@blip2/interfaces';
 
-import { callSettings, type CallSettings } from './call-settings.ts';
+import { type CallSettings, callSettings } from './call-settings.ts';
 import { toMessages } from './messages.ts';
 
 /** Name of the provider in results, warnings and provider metadata. */
@@ -41,8 +41,8 @@ export interface LanguageModelOptions {
 }
 
 /**
- * The tasks of a checkpoint as a language model of the AI SDK. An image without text is described; an image with text is
- * a question about it; a schema with one enum property is answered by ranking its values.
+ * The tasks of a checkpoint as a language model of the AI SDK. An image without text is described; an image with text
+ * is a question about it; a schema with one enum property is answered by ranking its values.
  */
 export function createLanguageModel({
   modelId,
@@ -65,18 +65,21 @@ export function createLanguageModel({
     supportedUrls: allowUrls ? { 'image/*': [/^https?:/] } : {},
     async doGenerate(options): Promise<LanguageModelV3GenerateResult> {
       const call = await open(options);
-      await using _image = call.image;
-      const steps = answer(call);
-      let text = '';
-      for (let step = await steps.next(); ; step = await steps.next()) {
-        if (!step.done) text += step.value;
-        else
-          return {
-            ...step.value,
-            content: [{ type: 'text', text: text.trim() }],
-            warnings: call.settings.warnings,
-            response: { modelId, timestamp: new Date() },
-          };
+      try {
+        const steps = answer(call);
+        let text = '';
+        for (let step = await steps.next(); ; step = await steps.next()) {
+          if (!step.done) text += step.value;
+          else
+            return {
+              ...step.value,
+              content: [{ type: 'text', text: text.trim() }],
+              warnings: call.settings.warnings,
+              response: { modelId, timestamp: new Date() },
+            };
+        }
+      } finally {
+        await call.image[Symbol.asyncDispose]();
       }
     },
     async doStream(options): Promise<LanguageModelV3StreamResult> {
@@ -180,13 +183,12 @@ async function* streamParts(
   warnings: SharedV3Warning[],
   modelId: string,
 ): AsyncGenerator<LanguageModelV3StreamPart, undefined, undefined> {
-  await using _image = call.image;
-  yield { type: 'stream-start', warnings };
-  yield { type: 'response-metadata', modelId, timestamp: new Date() };
-  const id = '0';
-  yield { type: 'text-start', id };
   const steps = answer(call);
   try {
+    yield { type: 'stream-start', warnings };
+    yield { type: 'response-metadata', modelId, timestamp: new Date() };
+    const id = '0';
+    yield { type: 'text-start', id };
     for (let step = await steps.next(); ; step = await steps.next()) {
       if (!step.done) {
         if (step.value !== '') yield { type: 'text-delta', id, delta: step.value };
@@ -199,6 +201,7 @@ async function* streamParts(
   } finally {
     // A stream that is cancelled ends the generation before its next token.
     await steps.return(undefined as never);
+    await call.image[Symbol.asyncDispose]();
   }
 }
 

@@ -1,5 +1,9 @@
 export type { CheckpointAdapters } from './adapters/checkpoint-adapters.ts';
 export type { AdapterSelection, ModelAdapters } from './adapters/named-adapters.ts';
+export type { BatchingOptions } from './batching/batching-options.ts';
+export type { EncoderStatus } from './batching/encoder-batches.ts';
+export type { ImageCacheStatus } from './batching/image-cache.ts';
+export type { BatchingStatus } from './batching/share-model.ts';
 export { expectUsableImages, expectUsablePrompts, expectUsableWeights } from './checkpoint/expect-usable.ts';
 export type { ConfigReader, ModelConfig } from './checkpoint/model-config.ts';
 export { type ModelFolders, type ModelSources, readSourcesConfig, resolveSources } from './checkpoint/model-sources.ts';
@@ -7,7 +11,9 @@ export { modelTensors } from './checkpoint/model-tensors.ts';
 export { type PlannedFile, plannedFiles } from './checkpoint/planned-weights.ts';
 export { type CheckpointTask, type RunnableTasks, runnableTasks } from './checkpoint/runnable-tasks.ts';
 export { type ModelContent, saveModel, type SaveModelOptions } from './checkpoint/save-model.ts';
+export { openSinglePart, type SinglePart, singlePartOf } from './checkpoint/single-part.ts';
 export {
+  expectNoneMissing,
   isTokenEmbedding,
   listNames,
   missingTensors,
@@ -34,6 +40,7 @@ export {
 export type { ExportedFile, ExportedValue, ExportManifest } from './export/export-manifest.ts';
 export { exportOnnx, type ExportOnnxOptions } from './export/export-onnx.ts';
 export { Blip2Features } from './features/blip2-features.ts';
+export { encoderKey } from './features/encoder-key.ts';
 export type { FeatureKind, FeatureOptions, FeaturePart, FeatureParts, InputsKind } from './features/feature-parts.ts';
 export { featureParts } from './features/feature-parts.ts';
 export { readFeatureKind } from './features/feature-source.ts';

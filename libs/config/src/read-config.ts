@@ -1,12 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { INDEX_FILE, type JsonObject, readJsonFile, SINGLE_FILE } from '@blip2/files';
+import { INDEX_FILE, type JsonObject, OPEN_CLIP_CONFIG, readJsonFile, SINGLE_FILE } from '@blip2/files';
 import { Blip2Error } from '@blip2/interfaces';
 
 const FILE = 'config.json';
-/** The configuration of a model that open_clip saved. */
-const OPEN_CLIP_CONFIG = 'open_clip_config.json';
 /** Published files have about 10 kB; those with a thousand class names, 100 kB. */
 const MAX_BYTES = 2 ** 20;
 /** Configuration of an adapter of PEFT, such as a LoRA. */

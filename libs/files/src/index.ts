@@ -18,7 +18,7 @@ export {
 export { type InvalidJson, type JsonLimits, parseJson } from './parse-json.ts';
 export { type OpenedFile, openRegular, readFailure, readLimited, type RefusedFile } from './read-limited.ts';
 export { parseShardIndex, readShardIndex, type ShardIndex } from './shard-index.ts';
-export { INDEX_FILE, OPEN_CLIP_FILE, PICKLED_FILE, SHARD_FILE, SINGLE_FILE } from './weight-files.ts';
+export { INDEX_FILE, OPEN_CLIP_CONFIG, OPEN_CLIP_FILE, PICKLED_FILE, SHARD_FILE, SINGLE_FILE } from './weight-files.ts';
 // Writing
 export {
   type PendingFile,

@@ -1,3 +1,6 @@
+export { batchDecodings, type BatchedLanguageModel, type BatchOptions } from './batching/batch-decodings.ts';
+export { runAhead } from './batching/run-ahead.ts';
+export type { BatchStatus } from './batching/step-scheduler.ts';
 export { generate, generateSteps } from './generate.ts';
 export type { FinishReason, GenerateOutput, GenerationStep, NewToken, StepScores } from './generate-output.ts';
 export type { Generation } from './generation.ts';

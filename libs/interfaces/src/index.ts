@@ -5,6 +5,7 @@ export { expectKnownOptions } from './checks/expect-known-options.ts';
 export { expectInputs, expectTensor, isTensorLike } from './checks/expect-tensor.ts';
 export { expectFinite } from './checks/finite.ts';
 export { nearestName } from './checks/nearest-name.ts';
+export { expectThreads, isChoiceFor, isComplete, parseThreads, THREADS_VARIABLE } from './checks/thread-choice.ts';
 export { defined } from './defined.ts';
 export {
   type ArgumentDetails,
@@ -36,7 +37,17 @@ export { processWide } from './process-wide.ts';
 export type { ImageSource, ProcessedInputs, RawImage, RgbImage, SharpLike, TextTokenizer } from './processor.ts';
 export { isError, isTypedArray, messageOf, type TypedArraysByName } from './realms.ts';
 export { concatPositions, onesMask, pickRows, repeatRow, slicePositions, stackRows } from './rows.ts';
-export type { ActivationBits, GraphTarget, OnnxModel, Session, SessionFactory, SessionOptions } from './session.ts';
+export type {
+  ActivationBits,
+  GraphTarget,
+  OnnxModel,
+  Phase,
+  Session,
+  SessionFactory,
+  SessionOptions,
+  ThreadChoice,
+} from './session.ts';
+export { onAbort } from './signals/on-abort.ts';
 export {
   type Axis,
   f32,

@@ -126,10 +126,24 @@ export interface Decoding extends AsyncDisposable {
   readonly logits: Logits;
   /** Appends tokens or embeddings to every row and returns the logits after the last position, or after each. */
   extend(more: Extension): Promise<Logits>;
-  /** Creates an independent decoding that continues from the current state. */
-  fork(): Promise<Decoding>;
+  /**
+   * Creates an independent decoding that continues from the current state.
+   * @param rows Only these rows, in this order; for decodings that have `append`. Default: all.
+   */
+  fork(rows?: readonly number[]): Promise<Decoding>;
   /** Removes all positions after the first `length` from the cache. `logits` is unavailable until the next `extend`. */
   crop(length: number): Promise<void>;
+  /**
+   * Appends copies of rows of another decoding of the same model after the rows of this one. The other one is
+   * unchanged. Rows of unequal length are padded on the left, so that they end together, and `length` is that of the
+   * longest; each row continues as if it were alone. `logits` is unavailable until the next `extend`. Optional to
+   * implement: requests of models without it are decoded one at a time.
+   * @param rows Rows of `other`. Default: all.
+   * @throws Blip2Error `INVALID_ARGUMENT` for a decoding of another model, and for unknown rows.
+   */
+  append?(other: Decoding, rows?: readonly number[]): Promise<void>;
+  /** Bytes of the key-value cache. Optional to implement: caches of unknown size are not kept for later requests. */
+  readonly byteLength?: number | undefined;
 }
 
 /** Positions appended by `Decoding.extend`: token ids or embeddings, one row per sequence. */

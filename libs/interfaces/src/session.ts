@@ -55,6 +55,18 @@ export interface Session<S extends Signature = Signature> extends AsyncDisposabl
   settle?(): Promise<void>;
 }
 
+/**
+ * What a session computes. `encoder`: many rows, as all parts but the language model. `prompt`: the positions of a
+ * prompt. `decode`: single tokens, bound by reading weights.
+ */
+export type Phase = 'encoder' | 'prompt' | 'decode';
+
+/** What is fastest on a machine: threads within one operator, by phase, and which weights decode a batch. */
+export interface ThreadChoice extends Readonly<Record<Phase, number>> {
+  /** Rows up to which a decoding step at `fast` is faster with 4-bit weights than with 8 bits. */
+  readonly fewRows: number;
+}
+
 /** Options of loading a graph. */
 export interface SessionOptions {
   /**
@@ -62,6 +74,8 @@ export interface SessionOptions {
    * devices, the number of physical cores that the runtime detects.
    */
   readonly threads?: number;
+  /** What the session computes, for the default number of threads. Default: `encoder`. */
+  readonly phase?: Phase;
   /** Execution provider. Default `cpu`. */
   readonly device?: string;
   /**

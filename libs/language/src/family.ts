@@ -7,7 +7,7 @@ export { ROTARY_TOKEN_EMBEDDING } from './causal/rotary-decoder.ts';
 export { rotaryInputs, rotarySignature, rotationsOf } from './causal/rotary-inputs.ts';
 export { windowOf } from './causal/window.ts';
 export type { DecoderLayerOutput } from './decoder-outputs.ts';
-export { decodingName, storeForRows, storesByRows } from './decoding/decode-stores.ts';
+export { decodingName, decodingPhase, storeForStep, storesByRows } from './decoding/decode-stores.ts';
 export {
   countedPositionIds,
   namedRotations,

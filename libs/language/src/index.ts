@@ -19,7 +19,7 @@ export type { LearnedPositionsSignature } from './causal/learned-positions.ts';
 export type { RotaryConfigOf, RotaryDecoderLayout } from './causal/rotary-decoder-layout.ts';
 export type { RotarySignature } from './causal/rotary-inputs.ts';
 export type { DecoderRequest } from './decoder-outputs.ts';
-export type { CachedStep, CachedStepOutput, CachedStepper } from './decoding/cached-decoding.ts';
+export type { CachedStep, CachedStepOutput, CachedStepper } from './decoding/cached-stepper.ts';
 export {
   type CausalStep,
   type CausalStepOutput,

@@ -1,16 +1,10 @@
-import {
-  Blip2Error,
-  type GraphTarget,
-  type OnnxModel,
-  type Signature,
-  type TensorSpec,
-  type TensorType,
-} from '@blip2/interfaces';
+import { Blip2Error, type GraphTarget, type OnnxModel, type Signature, type TensorSpec } from '@blip2/interfaces';
 
 import { formatAxes, sameAxes } from './axes.ts';
 import { DATA_TYPE } from './element-type.ts';
 import { fuseBiasGelu } from './fuse-bias-gelu.ts';
 import { Graph, RUNTIME_DOMAIN } from './graph.ts';
+import type { GraphInputs, GraphOutputs, WrittenModel } from './graph-types.ts';
 import { sectionInputs } from './section.ts';
 import { lowerGraph } from './standard/lower-graph.ts';
 import { DEFAULT_OPSET, expectOpset, irVersionOf } from './standard/opsets.ts';
@@ -24,19 +18,6 @@ import {
   type WeightSource,
 } from './weights.ts';
 import { type GraphNode, type ModelMessage, type ValueInfo, writeModel } from './write-model.ts';
-
-/** A model with the names of the checkpoint tensors that it uses. */
-export interface WrittenModel<S extends Signature = Signature> extends OnnxModel<S> {
-  readonly weightNames: readonly string[];
-  /** The graph itself, which others can include. */
-  readonly graph: Graph;
-  /** What `serialize` writes, as objects. */
-  message(target?: GraphTarget): ModelMessage;
-}
-
-type TypeOf<Spec> = Spec extends TensorSpec<infer T> ? T : Spec extends undefined ? never : TensorType;
-export type GraphInputs<S extends Signature> = { readonly [K in keyof S['inputs']]: Value<TypeOf<S['inputs'][K]>> };
-export type GraphOutputs<S extends Signature> = { readonly [K in keyof S['outputs']]: Value<TypeOf<S['outputs'][K]>> };
 
 export interface GraphPlan<S extends Signature> {
   readonly name: string;
@@ -62,9 +43,10 @@ export function buildGraph<const S extends Signature>(
   if (finder.section) {
     const { section } = finder;
     const given = sectionInputs(name, section, signature) as GraphInputs<S>;
-    const outputs = body(section.shared.graph, given, new Weights(section.shared, prefix));
-    section.finish(expectOutputs(name, signature, outputs));
-    return sectionModel(name, signature, section.shared.graph);
+    const { shared, finish } = section;
+    const outputs = shared.graph.section(name, () => body(shared.graph, given, new Weights(shared, prefix)));
+    finish(expectOutputs(name, signature, outputs));
+    return sectionModel(name, signature, shared.graph);
   }
   const graph = new Graph();
   const shared = sharedWeights(graph, finder);

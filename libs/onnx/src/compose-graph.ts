@@ -1,8 +1,10 @@
 import { Blip2Error, type Signature, type TensorSpec, type TensorType } from '@blip2/interfaces';
 
 import { formatAxes, sameAxes } from './axes.ts';
-import { finishGraph, type GraphInputs, type GraphOutputs, type WrittenModel } from './build-graph.ts';
+import { finishGraph } from './build-graph.ts';
 import { Graph } from './graph.ts';
+import type { GraphInputs, GraphOutputs, WrittenModel } from './graph-types.ts';
+import { sectionOf } from './section.ts';
 import type { F32, Value } from './value.ts';
 import { finderOf, sharedWeights, Weights, type WeightSource } from './weights.ts';
 
@@ -63,30 +65,7 @@ export function composeGraph(
     trained: shared.trained,
     input,
     weights: (path) => new Weights(shared, path),
-    write<S extends Signature>(build: (source: WeightSource) => WrittenModel<S>, given: Partial<GraphInputs<S>> = {}) {
-      const unused = new Set(Object.keys(given));
-      let finished: Readonly<Record<string, Value>> | undefined;
-      build({
-        ...finder,
-        section: {
-          shared,
-          input(key, spec) {
-            unused.delete(key);
-            return (given as Readonly<Record<string, Value | undefined>>)[key] ?? input(key, spec);
-          },
-          finish: (results) => void (finished = results),
-        },
-      });
-      const [extra] = unused;
-      if (extra !== undefined)
-        throw new Blip2Error('INVALID_ARGUMENT', { argument: extra, expected: 'an input of the section', got: 'none' });
-      if (!finished)
-        throw new Blip2Error(
-          'INVALID_STATE',
-          'A section must be built from the weights that its builder is called with',
-        );
-      return finished as GraphOutputs<S>;
-    },
+    write: (build, given = {}) => sectionOf(shared, build, { given, input }),
   });
   const signature = {
     inputs: Object.fromEntries(specs),

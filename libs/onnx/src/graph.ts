@@ -24,6 +24,7 @@ export class Graph {
   /** Layers with a pullback of their own, by the name of their result (`withPullback`). */
   readonly ownPullbacks: Map<string, OwnPullback> = new Map();
   #scope = '';
+  #section = '';
   readonly #names = new Map<string, number>();
   readonly #constants = new Map<string, Value>();
   /** Data of constants that differ with 7-bit activations, by name. */
@@ -41,6 +42,20 @@ export class Graph {
       return body();
     } finally {
       this.#scope = outer;
+    }
+  }
+
+  /**
+   * Calls `body` with the name of a section as the prefix of all node names, and of the axes that it declares: their
+   * lengths may differ from those of equal names elsewhere.
+   */
+  section<R>(name: string, body: () => R): R {
+    const [section, scope] = [this.#section, this.#scope];
+    [this.#section, this.#scope] = [section === '' ? name : `${section}/${name}`, ''];
+    try {
+      return body();
+    } finally {
+      [this.#section, this.#scope] = [section, scope];
     }
   }
 
@@ -83,7 +98,9 @@ export class Graph {
    * axis names may share memory, so a name must stand for one length.
    */
   declare<T extends ElementType>(value: Value<T>): Value<T> {
-    this.declared.push(value);
+    const own = (axis: Axis): Axis =>
+      typeof axis === 'string' && this.#section !== '' ? `${this.#section}/${axis}` : axis;
+    this.declared.push({ ...value, axes: value.axes.map(own) });
     return value;
   }
 
@@ -188,25 +205,6 @@ export class Graph {
     return this.#value({ name, type, axes });
   }
 
-  /**
-   * Adds all of another graph, with its values under the names of `names`. Stored tensors keep their names: they are
-   * the same tensors. Axes that are declared get the name of the graph: their lengths may differ from those of equal
-   * names.
-   */
-  include(other: Graph, graphName: string, names: ReadonlyMap<string, string>): void {
-    const renamed = (name: string): string => names.get(name) ?? name;
-    const known = new Set(this.initializers.map(({ name }) => name));
-    for (const tensor of other.initializers)
-      if (!known.has(renamed(tensor.name))) this.initializers.push({ ...tensor, name: renamed(tensor.name) });
-    for (const [name, data] of other.#atSevenBits) this.#atSevenBits.set(renamed(name), data);
-    for (const [name, axes] of other.axes) this.axes.set(renamed(name), axes);
-    const own = (axis: Axis): Axis => (typeof axis === 'string' ? `${graphName}/${axis}` : axis);
-    for (const { name, axes, ...value } of other.declared)
-      this.declared.push({ ...value, name: renamed(name), axes: axes.map(own) });
-    for (const { name, input, output, ...node } of other.nodes)
-      this.nodes.push({ ...node, name: renamed(name), input: input.map(renamed), output: output.map(renamed) });
-  }
-
   /** Exposes a value as a graph output. `buildGraph` calls it for each output of the signature. */
   output(name: string, value: Value): void {
     this.#addNode('Identity', [value], [{ ...value, name }], {});
@@ -232,7 +230,7 @@ export class Graph {
   }
 
   #unique(opType: string): string {
-    const base = this.#scope ? `${this.#scope}/${opType}` : opType;
+    const base = [this.#section, this.#scope, opType].filter((part) => part !== '').join('/');
     const count = this.#names.get(base) ?? 0;
     this.#names.set(base, count + 1);
     return count === 0 ? base : `${base}_${count}`;

@@ -90,7 +90,7 @@ export interface SharedWeights {
   readonly files: Map<string, VersionedFile>;
 }
 
-/** Where a builder writes its nodes if its graph is a section of a larger one (`composeGraph`). */
+/** Where a builder writes its nodes if its graph is a section of a larger one (`writeSection`). */
 export interface Section {
   readonly shared: SharedWeights;
   /** The value of the larger graph that is an input of the section. */
@@ -120,6 +120,11 @@ export class Weights {
   constructor(state: SharedWeights, path: string) {
     this.#state = state;
     this.path = path;
+  }
+
+  /** What the graph has used of its weights so far. */
+  get shared(): SharedWeights {
+    return this.#state;
   }
 
   /** The tensors under a path below this one. */

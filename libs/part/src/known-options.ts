@@ -27,6 +27,7 @@ const PART: Names<PartOptions> = {
   dtype: true,
   createSession: true,
   threads: true,
+  rows: true,
   device: true,
   repeated: true,
 };

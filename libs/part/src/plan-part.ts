@@ -78,8 +78,12 @@ export async function convertPartWeights<W extends PartWeights>(
   options?: ConversionOptions,
 ): Promise<W> {
   if (!prefill) return weights;
-  const store = await convertedWeights(weights.store, prefill, label, options);
-  const converted = { ...weights, store, original: weights.store };
-  if (!decode) return converted;
-  return { ...converted, decodeStore: await convertedWeights(weights.store, decode, label, options) };
+  const files = [prefill, ...(decode ? [decode] : [])];
+  // At the same time, so that large checkpoints are read from disk once. Both have ended before an error is thrown.
+  const results = await Promise.allSettled(files.map((plan) => convertedWeights(weights.store, plan, label, options)));
+  const [store = weights.store, decodeStore] = results.map((result) => {
+    if (result.status === 'rejected') throw result.reason;
+    return result.value;
+  });
+  return { ...weights, store, original: weights.store, ...(decodeStore && { decodeStore }) };
 }

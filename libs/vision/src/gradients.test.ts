@@ -6,8 +6,10 @@ import {
   Blip2VisionConfig,
   ClipVisionConfig,
   Dinov2Config,
+  EvaVisionConfig,
   readConfig,
   SiglipVisionConfig,
+  VisionConfig,
   VitConfig,
 } from '@blip2/config';
 import type { Tensor } from '@blip2/interfaces';
@@ -19,6 +21,7 @@ import { expect, test } from 'vitest';
 import { buildVisionModel } from './blip2/blip2-vision-graph.ts';
 import { buildClipVisionModel } from './clip/clip-vision-graph.ts';
 import { LAYOUT as DINOV2 } from './dinov2/dinov2-vision-encoder.ts';
+import { LAYOUT as EVA } from './eva/eva-vision-encoder.ts';
 import { LAYOUT as SIGLIP } from './siglip/siglip-vision-encoder.ts';
 import { buildVisionTransformer } from './transformer/vision-transformer-graph.ts';
 import { LAYOUT as VIT } from './vit/vit-encoder.ts';
@@ -89,6 +92,25 @@ const CASES: readonly (readonly [
     (json) => (weights) =>
       buildVisionTransformer(VitConfig.fromJson(json), VIT, weights, '', { ...REQUEST, pooled: true }),
   ],
+  [
+    'EVA-CLIP with a mean pooler',
+    'eva-mean',
+    ['last_hidden_state', 'pooler_output'],
+    0,
+    (json) => (weights) =>
+      buildVisionTransformer(EvaVisionConfig.fromJson(json), EVA, weights, 'visual.trunk', {
+        ...REQUEST,
+        pooled: true,
+      }),
+  ],
+  [
+    'EVA-CLIP at a smaller size, antialiased',
+    'eva',
+    ['last_hidden_state'],
+    18,
+    (json) => (weights) =>
+      buildVisionTransformer(EvaVisionConfig.fromJson(json), EVA, weights, '', { ...RESIZED, pooled: false }),
+  ],
 ];
 
 const random = (seed: number, dims: readonly number[]): Tensor<'float32'> => ({
@@ -105,8 +127,7 @@ const norm = (data: Float32Array): number => Math.sqrt(data.reduce((sum, value) 
 test.each(CASES)('%s: gradients are slopes', async (_, name, outputs, given, buildFor) => {
   const folder = join(import.meta.dirname, '../../../tools/parity/cases', name, 'checkpoint');
   const json = await readConfig(folder);
-  const whole = json as { readonly image_size?: number; readonly vision_config?: { readonly image_size?: number } };
-  const size = given || (whole.vision_config?.image_size ?? whole.image_size ?? 0);
+  const size = given || VisionConfig.fromJson(json).imageSize;
   await using store = await openModelWeights(folder);
   const build = buildFor(json);
   const source = trainedWeights(store, () => true);

@@ -6,6 +6,8 @@ export type { OpenTarget, Outcome, Target } from './fuzz/target.ts';
 export type { KillScenario, OpenKillScenario } from './kills/kill-scenario.ts';
 export { killsCommand } from './kills/kills-command.ts';
 export type { KillResult } from './kills/run-kills.ts';
+export { loadCommand } from './load/load-command.ts';
+export type { LoadResult } from './load/run-load.ts';
 export { mutantProblem, type PromiseMutant, readPromiseMutants } from './promises/promise-mutant.ts';
 export { promiseMutantsCommand } from './promises/promise-mutants-command.ts';
 export { reliabilityCommand } from './promises/reliability-command.ts';

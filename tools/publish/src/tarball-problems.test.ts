@@ -54,6 +54,15 @@ test.each([
   expect(tarballProblems(tarball('@blip2/cli', [...good, path]))).toContainEqual(expect.stringContaining(path));
 });
 
+test('only the server contains the page, and must', () => {
+  const page = ['index.html', 'favicon.ico', 'third-party-licences.txt', 'assets/index-a1B_2-c.js', 'assets/x-1.css'];
+  const files = [...good, ...page.map((name) => `page/dist/${name}`)];
+  expect(tarballProblems(tarball('@blip2/server', files))).toEqual([]);
+  expect(tarballProblems(tarball('@blip2/vision', files))).toHaveLength(page.length);
+  expect(tarballProblems(tarball('@blip2/server', good))).toHaveLength(2);
+  expect(tarballProblems(tarball('@blip2/server', [...files, 'page/src/main.ts']))).toHaveLength(1);
+});
+
 test('only the command contains checkpoints, and only the testing package contains fakes', () => {
   expect(
     tarballProblems(tarball('@blip2/vision', [...good, 'models/blip2-opt-shapes/model.safetensors'])),

@@ -3,6 +3,7 @@ import { PassThrough } from 'node:stream';
 import { licenceNote } from '@blip2/config';
 import { describe, expect, test } from 'vitest';
 
+import type { Environment } from '../environment.ts';
 import { createDownloadReport, type ReportSettings } from './download-report.ts';
 import { downloadPlan as plan } from './fixtures/download-plan.ts';
 import { planSummary } from './plan-summary.ts';
@@ -55,6 +56,24 @@ describe('createDownloadReport', () => {
 
   test('writes nothing with --quiet', async () => {
     expect(await report({}, true, { quiet: true })).toBe('');
+  });
+
+  test('adds up files that are converted at the same time', async () => {
+    let text = '';
+    const stderr = { isTTY: true, write: (part: string) => void (text += part) } as unknown as Environment['stderr'];
+    let at = 0;
+    const { onProgress } = await createDownloadReport(
+      { stderr, variables: {} },
+      { quiet: false, progress: true },
+      () => (at += 1000),
+    );
+    const convert = (file: string, loaded: number, total: number): void =>
+      onProgress({ stage: 'convert', file, loaded, total });
+    convert('a', 30, 100);
+    convert('b', 30, 300);
+    convert('a', 100, 100);
+    convert('b', 300, 300);
+    expect(text.match(/\d+ %/g)).toEqual(['30 %', '15 %', '32 %', '100 %']);
   });
 
   test('fits a narrow terminal', async () => {

@@ -44,6 +44,13 @@ export async function createDownloadReport(
     shownAt = at;
     stderr.write(`${CLEAR_LINE}${what}: ${Math.floor((100 * bytes) / all)} %`);
   };
+  // Parts, and the two forms of one part, are converted at the same time.
+  const converting = new Map<string, LoadProgress>();
+  const showConversion = (each: LoadProgress): void => {
+    converting.set(each.file, each);
+    const sum = (key: 'loaded' | 'total'): number => [...converting.values()].reduce((all, file) => all + file[key], 0);
+    showFile('converting weights (once)', { ...each, loaded: sum('loaded'), total: sum('total') });
+  };
   return {
     onPlan(plan) {
       total = plan.totalBytes;
@@ -52,7 +59,7 @@ export async function createDownloadReport(
       if (!quiet) stderr.write(planSummary(plan));
     },
     onProgress(each) {
-      if (each.stage === 'convert') return showFile('converting weights (once)', each);
+      if (each.stage === 'convert') return showConversion(each);
       if (each.stage === 'export') return showFile(`writing ${each.file}`, each);
       done += each.loaded - (loaded.get(each.file) ?? 0);
       loaded.set(each.file, each.loaded);

@@ -18,7 +18,7 @@ test.each(GENERATION)('%s has --isolate, with its default, and refuses other val
   const { stdout } = await runFake([command, '--help']);
   const help = stdout.replaceAll(/\s+/g, ' ');
   expect(help).toContain('--isolate <where>');
-  expect(help).toContain(`default: ${command === 'serve' ? 'process' : 'worker'})`);
+  expect(help).toContain(`default: ${command === 'serve' ? 'process' : 'worker'}`);
   const args = { ask: ['-q', 'x'], rank: ['-q', 'x', '-c', 'a'], match: ['-t', 'x'] }[command] ?? [];
   const inputs = { compare: ['model', image], bench: [], serve: [] }[command] ?? [image];
   expect(await runFake([command, ...inputs, ...args, '--isolate', 'thread'])).toMatchObject({

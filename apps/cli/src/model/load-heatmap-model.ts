@@ -23,7 +23,10 @@ import type { AttentionSubject, HeatmapModel, LoadHeatmapModel, OcclusionSubject
 import type { ModelSource } from './model-source.ts';
 import { pixelValuesOf } from './pixel-values.ts';
 
-/** Loads a checkpoint for heatmaps. By default, inference runs on a worker thread. Attention does not load the language model. */
+/**
+ * Loads a checkpoint for heatmaps. By default, inference runs on a worker thread. Attention does not load the language
+ * model.
+ */
 export const loadHeatmapModel: LoadHeatmapModel = async (
   source,
   subject,

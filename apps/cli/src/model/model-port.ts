@@ -101,10 +101,28 @@ export interface EmbeddingModel extends ImageModel {
   embedPairs(items: readonly ImageTexts[], options: SignalOption): Promise<readonly (readonly Embedding[])[]>;
 }
 
+/** A vision encoder whose features are kept. */
+export interface ImageEncoder extends AsyncDisposable {
+  /** Digest of all that its features depend on besides the image. */
+  readonly key: string;
+  /** Features of images from their files. The first call loads the encoder. */
+  encode(images: readonly Uint8Array[], signal?: AbortSignal): Promise<readonly Embedding[]>;
+}
+
 /** Options of loading a model. `onPlan` and `onProgress` report downloads and conversions. */
 export interface LoadSettings extends Pick<
   LoadOptions,
-  'adapters' | 'device' | 'threads' | 'isolate' | 'hosts' | 'repeated' | 'revision' | 'onPlan' | 'onProgress'
+  | 'adapters'
+  | 'device'
+  | 'threads'
+  | 'rows'
+  | 'isolate'
+  | 'hosts'
+  | 'repeated'
+  | 'revision'
+  | 'onPlan'
+  | 'onProgress'
+  | 'onThreads'
 > {
   /** The value of `--dtype`. */
   readonly dtype?: string;

@@ -10,12 +10,13 @@ import { DEMO_MODEL_NOTICE } from './demo-model.ts';
 import { withInstructBlipHint } from './instructblip-hint.ts';
 import type { ModelKind } from './model-kinds.ts';
 import { type ModelSource, revisionOf, sourceOf, sourcesIn } from './model-source.ts';
+import type { LoadNumbers, RunNumbers } from './run-numbers.ts';
 
-type OpenOptions = ModelOptions & ReportOptions & { readonly progress?: boolean };
+type OpenOptions = ModelOptions & ReportOptions & LoadNumbers & { readonly progress?: boolean };
 
 /**
- * Starts the threads or processes that the model of the options runs in. They load their modules while this thread loads the
- * library. A module of the user may replace the parts, so that nothing is started for one.
+ * Starts the threads or processes that the model of the options runs in. They load their modules while this thread
+ * loads the library. A module of the user may replace the parts, so that nothing is started for one.
  */
 export async function startHosts(
   { ahead }: Pick<ModelKind<AsyncDisposable>, 'ahead'>,
@@ -32,6 +33,8 @@ export interface Ahead {
   readonly hosts?: ModelHosts | undefined;
   /** Whether it will process more than one input. Default: false. */
   readonly repeated?: boolean;
+  /** Numbers of the run, which the model completes. Default: those of the options. */
+  readonly numbers?: RunNumbers;
 }
 
 /**
@@ -43,10 +46,11 @@ export async function openModel<Model extends AsyncDisposable>(
   options: OpenOptions,
   environment: Environment,
   signal: AbortSignal,
-  { hosts: started, repeated = false }: Ahead = {},
+  { hosts: started, repeated = false, numbers }: Ahead = {},
 ): Promise<Model> {
   const hosts = started ?? (await startHosts(kind, options, environment));
-  const { adapter: adapters, dtype, device, threads, isolate, module } = options;
+  const { adapter: adapters, dtype, device, isolate, module } = options;
+  const { threads, rows } = numbers?.current ?? options;
   const source = sourceOf(options, kind);
   if (options.quiet !== true && (await usesDemo(source, kind.demoFolder))) environment.stderr.write(DEMO_MODEL_NOTICE);
   const revision = await revisionOf(source, options.revision);
@@ -55,7 +59,8 @@ export async function openModel<Model extends AsyncDisposable>(
     progress: options.progress !== false,
   });
   const loading = kind.loadFrom(environment)(source, {
-    ...defined({ adapters, dtype, device, threads, isolate, module, hosts }),
+    ...defined({ adapters, dtype, device, threads, rows, isolate, module, hosts }),
+    ...(numbers && { onThreads: (chosen) => numbers.choose({ threads: chosen }) }),
     ...(repeated && { repeated }),
     ...revision,
     localFilesOnly: options.offline === true,

@@ -1,3 +1,4 @@
+import { Blip2Error, parseThreads, type ThreadChoice } from '@blip2/interfaces';
 import { InvalidArgumentError } from 'commander';
 
 /** Parsers of option values. They throw the error of commander, which names the option. */
@@ -12,6 +13,29 @@ export function positiveIntegerUpTo(most: number): (value: string) => number {
     if (parsed > most) throw new InvalidArgumentError(`Expected at most ${most}.`);
     return parsed;
   };
+}
+
+/** One number of threads, or numbers by phase, each up to a limit. */
+export function threadsUpTo(most: number): (value: string) => number | Partial<ThreadChoice> {
+  return (value) => {
+    if (/^[+-]?\d+$/.test(value)) return positiveIntegerUpTo(most)(value);
+    const choice = listOfThreads(value);
+    for (const [name, threads] of Object.entries(choice))
+      if (name !== 'fewRows' && threads > most) throw new InvalidArgumentError(`Expected at most ${most}.`);
+    return choice;
+  };
+}
+
+function listOfThreads(value: string): Partial<ThreadChoice> {
+  try {
+    const threads = parseThreads(value);
+    if (typeof threads === 'object') return threads;
+  } catch (error) {
+    if (!(error instanceof Blip2Error)) throw error;
+  }
+  throw new InvalidArgumentError(
+    'Expected a whole number of at least 1, or a list such as encoder=4,prompt=4,decode=2.',
+  );
 }
 
 export function integer(value: string): number {

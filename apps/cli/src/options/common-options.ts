@@ -1,10 +1,11 @@
 import { availableParallelism } from 'node:os';
 
 import type { LoadOptions } from '@blip2/blip2';
+import type { ThreadChoice } from '@blip2/interfaces';
 import { type Command, Option } from 'commander';
 
 import type { SourceOptions } from '../model/model-source.ts';
-import { positiveIntegerUpTo, repeated } from './argument-parsers.ts';
+import { positiveIntegerUpTo, repeated, threadsUpTo } from './argument-parsers.ts';
 
 /** Default number of rows that are decoded together. */
 const DEFAULT_BATCH_SIZE = 4;
@@ -38,7 +39,7 @@ export interface ModelOptions extends SourceOptions {
   readonly adapter?: readonly string[];
   readonly dtype?: string;
   readonly device?: string;
-  readonly threads?: number;
+  readonly threads?: number | Partial<ThreadChoice>;
   readonly isolate?: Isolate;
   readonly module?: string;
   readonly offline?: boolean;
@@ -114,14 +115,15 @@ export function recursiveOption(): Option {
 }
 
 export function threadsOption(): Option {
-  return new Option('--threads <n>', 'Threads within one operator (default: measured)').argParser(
-    positiveIntegerUpTo(Math.max(LEAST_MAX_THREADS, availableParallelism())),
-  );
+  return new Option(
+    '--threads <n>',
+    'Threads within one operator, or by phase: encoder=4,prompt=4,decode=2 (default: measured)',
+  ).argParser(threadsUpTo(Math.max(LEAST_MAX_THREADS, availableParallelism())));
 }
 
 /** `byDefault`: what the command does without the option. */
 export function isolateOption(byDefault: Isolate = DEFAULT_ISOLATE): Option {
-  const text = `Run the model in threads (worker), child processes (process) or neither (inline; default: ${byDefault})`;
+  const text = `Run the model in threads (worker), child processes (process) or here (inline); default: ${byDefault}`;
   return new Option('--isolate <where>', text).choices(ISOLATIONS);
 }
 

@@ -51,6 +51,29 @@ describe('two runs into one output', () => {
     },
   );
 
+  test.each([
+    ['caption', ['--sidecar'], 'a.txt'],
+    ['heatmap', ['-o', 'maps/'], 'maps/a.png'],
+  ])('the second one fails at once if both write files of a folder: %s', async (command, options, file) => {
+    const at = await temporaryFolder({ 'a.png': 'a cat', 'b.png': 'a dog' });
+    const argv = [command, at('a.png'), at('b.png'), ...options.map((each) => each.replace('maps/', at('maps/')))];
+    let second: ReturnType<typeof runFake> | undefined;
+    const first = await runFake(argv, {
+      onCall: async ({ name }) => {
+        if (name === 'load' || second) return;
+        second = runFake(argv);
+        await second;
+      },
+    });
+    expect(first).toMatchObject({ exitCode: 0 });
+    expect(await second).toMatchObject({ exitCode: 1, calls: [] });
+    expect((await second)?.stderr).toMatch(/^OUTPUT_IN_USE: Another run is writing the output/);
+    expect((await stat(at(file))).size).toBeGreaterThan(0);
+    expect((await readdir(at(), { recursive: true })).filter((each) => /lock|tmp/.test(each))).toEqual([]);
+    // Afterwards, another run may.
+    expect(await runFake(argv)).toMatchObject({ exitCode: 0 });
+  });
+
   test('one of two that start together runs', async () => {
     const at = await temporaryFolder({ a: 'a cat' });
     let ended = 0;

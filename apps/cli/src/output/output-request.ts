@@ -1,3 +1,4 @@
+import type { RunNumbers } from '../model/run-numbers.ts';
 import type { ResultSink } from './result-sink.ts';
 import type { RunRecord } from './run-record.ts';
 
@@ -5,6 +6,8 @@ import type { RunRecord } from './run-record.ts';
 export interface ResumeOptions {
   /** Created on first use, because it reads files of the model. */
   readonly record: () => Promise<RunRecord>;
+  /** Takes over the numbers of an earlier run. */
+  readonly numbers?: RunNumbers;
   /** Start over: existing content is deleted when the first new line is written. */
   readonly restart: boolean;
   /** The key of a finished line; `undefined` for a line to compute again. */

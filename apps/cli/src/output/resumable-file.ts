@@ -16,22 +16,17 @@ import { expectSameRun } from './run-record.ts';
  * line are dropped and computed again. Pipes and devices get the lines and cannot be resumed.
  * @throws Blip2Error `INVALID_ARGUMENT` if the file belongs to another run or does not hold results.
  */
-export async function resumableFile(
-  file: string,
-  { record, restart, keyOf, signal }: ResumeOptions,
-): Promise<ResultSink> {
+export async function resumableFile(file: string, options: ResumeOptions): Promise<ResultSink> {
+  const { record, restart, signal } = options;
   const target = await outputTarget(file);
   const resuming = target.kind !== 'stream' && (target.stats?.size ?? 0) > 0 && !restart;
-  const done = resuming ? await resume(target.path, record, keyOf) : new Map<string, number>();
+  const done = resuming ? await resume(target.path, options) : new Map<string, number>();
   return { done, resumable: target.kind !== 'stream', ...appendedFile(target, { record, resuming, signal }) };
 }
 
-async function resume(
-  file: string,
-  record: ResumeOptions['record'],
-  keyOf: ResumeOptions['keyOf'],
-): Promise<Map<string, number>> {
-  await expectSameRun(file, await record());
+async function resume(file: string, options: ResumeOptions): Promise<Map<string, number>> {
+  const { keyOf } = options;
+  await expectSameRun(file, options);
   const done = new Map<string, number>();
   const kept = replacedFile(file);
   let dropped = 0;

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 
-import { runFake } from '../fixtures/fake-environment.ts';
+import { FAKE_THREADS, runFake } from '../fixtures/fake-environment.ts';
 import { temporaryFolder } from '../fixtures/temporary-folder.ts';
 import { describeRun } from './run-record.ts';
 
@@ -56,6 +56,43 @@ test('the name of a blob of the cache is its key', async () => {
   await mkdir(at('model'));
   await symlink(`../blobs/${blob}`, at('model/model.safetensors'));
   expect((await describeRun('caption', { source: at('model') }, {})).files).toEqual({ 'model.safetensors': blob });
+});
+
+describe('numbers of threads and rows', () => {
+  const settingsOf = async (argv: readonly string[]): Promise<unknown> => {
+    const { calls, exitCode } = await runFake([...argv]);
+    expect(exitCode).toBe(0);
+    const { threads, rows } = Object(calls.find(({ name }) => name === 'load')?.['settings']);
+    return { threads, rows };
+  };
+
+  test('are recorded, and used again by a run that resumes', async () => {
+    const at = await temporaryFolder({ 'in/a': 'a cat', 'in/b': 'a dog', 'in/c': 'a cow' });
+    const argv = (...names: readonly string[]): string[] => [
+      'caption',
+      ...names.map((name) => at(`in/${name}`)),
+      ...['-o', at('out.jsonl'), '--num-beams', '3'],
+    ];
+    expect(await settingsOf(argv('a', 'b'))).toEqual({ threads: undefined, rows: 6 });
+    const record: unknown = JSON.parse(await readFile(at('out.jsonl.run.json'), 'utf8'));
+    expect(record).toMatchObject({ numbers: { threads: FAKE_THREADS, rows: 6 } });
+    expect(await settingsOf(argv('a', 'b', 'c'))).toEqual({ threads: FAKE_THREADS, rows: 6 });
+    await writeFile(at('in/d'), 'a hen');
+    expect(await settingsOf([...argv('a', 'd'), '--threads', '5'])).toEqual({ threads: 5, rows: 6 });
+    expect(await settingsOf([...argv('a'), '--restart'])).toEqual({ threads: undefined, rows: 3 });
+  });
+
+  test('of a record without them, or with others than numbers, are chosen again', async () => {
+    const at = await temporaryFolder({ 'in/a': 'a cat', 'in/b': 'a dog', 'in/c': 'a cow' });
+    const argv = (name: string): string[] => ['caption', at('in/a'), at(`in/${name}`), '-o', at('out.csv')];
+    await settingsOf(argv('a'));
+    const file = at('out.csv.run.json');
+    const record = Object(JSON.parse(await readFile(file, 'utf8'))) as Readonly<Record<string, unknown>>;
+    await writeFile(file, JSON.stringify({ ...record, numbers: { threads: { decode: 0 }, rows: 'many' } }));
+    expect(await settingsOf(argv('b'))).toEqual({ threads: undefined, rows: 1 });
+    await writeFile(file, JSON.stringify({ ...record, numbers: undefined }));
+    expect(await settingsOf(argv('c'))).toEqual({ threads: undefined, rows: 1 });
+  });
 });
 
 describe('a run is not resumed', () => {

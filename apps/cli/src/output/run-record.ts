@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { Blip2Error } from '@blip2/interfaces';
 
 import { type ModelSource, SOURCE_NAMES } from '../model/model-source.ts';
+import type { LoadNumbers, RunNumbers } from '../model/run-numbers.ts';
 import { contentKey } from './content-key.ts';
 import { replaceFile } from './replaced-file.ts';
 
@@ -17,6 +18,8 @@ export interface RunRecord extends ModelRecord {
   readonly parts?: Readonly<Record<string, ModelRecord>>;
   /** Every option that changes results, as given. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** What a run that resumes this one uses again. Not compared. */
+  readonly numbers?: LoadNumbers;
 }
 
 /** A source of a model. */
@@ -96,11 +99,17 @@ export async function saveRecord(output: string, record: RunRecord): Promise<voi
   await replaceFile(recordFileOf(output), `${JSON.stringify(record, null, 2)}\n`);
 }
 
+/** What a run is compared with, and what it takes over. */
+export interface ResumedRun {
+  readonly record: () => Promise<RunRecord>;
+  readonly numbers?: RunNumbers | undefined;
+}
+
 /**
- * Checks that the results in `output` were written by a run with this record.
+ * Checks that the results in `output` were written by a run with this record, and uses the numbers of that run.
  * @throws Blip2Error `INVALID_ARGUMENT`.
  */
-export async function expectSameRun(output: string, record: RunRecord): Promise<void> {
+export async function expectSameRun(output: string, { record, numbers }: ResumedRun): Promise<void> {
   const text = await readFile(recordFileOf(output), 'utf8').catch(() => undefined);
   const fix = 'Write to another file, or start over with --restart';
   if (text === undefined)
@@ -109,20 +118,23 @@ export async function expectSameRun(output: string, record: RunRecord): Promise<
       'The output file exists and was not written by a run that can be resumed',
       { where: output, expected: recordFileOf(output), fix },
     );
-  const differences = differencesBetween(parse(text), flatten(record));
+  const { numbers: earlier, ...before } = parse(text);
+  const { numbers: _, ...now } = await record();
+  const differences = differencesBetween(flatten(before), flatten(now));
   if (differences.length > 0)
     throw new Blip2Error('INVALID_ARGUMENT', 'The output file holds the results of another run', {
       where: output,
       got: differences.join('; '),
       fix,
     });
+  numbers?.reuse(earlier);
 }
 
-function parse(text: string): ReadonlyMap<string, string> {
+function parse(text: string): Readonly<Record<string, unknown>> {
   try {
-    return flatten(JSON.parse(text));
+    return Object(JSON.parse(text)) as Readonly<Record<string, unknown>>;
   } catch {
-    return new Map();
+    return {};
   }
 }
 

@@ -7,6 +7,7 @@ import type { Environment } from '../environment.ts';
 import { resolveModelSource } from '../hub/resolve-model.ts';
 import type { ModelKind } from '../model/model-kinds.ts';
 import { sourceOf, sourcesIn } from '../model/model-source.ts';
+import { createRunNumbers } from '../model/run-numbers.ts';
 import { moduleRecord } from '../module/import-module.ts';
 import type { ImageOptions } from '../options/common-options.ts';
 import { contentKey } from '../output/content-key.ts';
@@ -40,7 +41,8 @@ export async function recordedModel(
 
 /**
  * Describes the run of a task, so that its output can be resumed by a run with the same model and options. Options that
- * change at most the last digits of scores (`--threads`, `--batch-size`) do not count.
+ * change at most the last digits of scores (`--threads`, `--batch-size`) do not count: the numbers of the earlier run
+ * are used again.
  * @throws Blip2Error `INVALID_ARGUMENT` if the module of the options does not exist.
  */
 export async function resumeOptionsOf(
@@ -49,7 +51,7 @@ export async function resumeOptionsOf(
   model: RecordedModel,
   keyOf: ResumeOptions['keyOf'],
   signal: AbortSignal,
-): Promise<ResumeOptions> {
+): Promise<ResumeOptions & Required<Pick<ResumeOptions, 'numbers'>>> {
   const { adapter, dtype, device, revision, module, restart = false } = options;
   const recordedOptions = {
     ...taskOptions,
@@ -63,8 +65,10 @@ export async function resumeOptionsOf(
   const described = (): Promise<RunRecord> => (record ??= describeRun(command, model, recordedOptions));
   // Read before the model is loaded, so that files that change later are not recorded.
   if (isResumable(options)) await described();
+  const numbers = createRunNumbers(defined({ threads: options.threads }));
   return {
-    record: described,
+    record: async () => ({ ...(await described()), numbers: numbers.current }),
+    numbers,
     restart,
     keyOf,
     signal,

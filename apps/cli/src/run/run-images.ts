@@ -75,6 +75,7 @@ async function runOn<Result, Model extends ImageModel>(
           live,
           task,
           options: withSource(options, model.snapshot),
+          numbers: resume.numbers,
           environment,
           sink,
           sheet,

@@ -3,13 +3,13 @@ import { ExitCode } from '../exit-code.ts';
 import { type ModelKind } from '../model/model-kinds.ts';
 import { withSource } from '../model/model-source.ts';
 import { openModel } from '../model/open-model.ts';
+import type { RunNumbers } from '../model/run-numbers.ts';
 import type { ImageOptions } from '../options/common-options.ts';
 import { jsonLine } from '../output/display-text.ts';
 import { openSink } from '../output/open-sink.ts';
 import { whileLocked } from '../output/output-lock.ts';
 import type { OpenOutput } from '../output/output-request.ts';
 import type { ResultSink } from '../output/result-sink.ts';
-import type { RecordedModel } from '../output/run-record.ts';
 import { listenForInterrupts } from './interruption.ts';
 import { noteDoneBefore } from './note-done-before.ts';
 import { outcomeOf } from './outcome-of.ts';
@@ -47,25 +47,6 @@ async function runOn<Result, Model extends AsyncDisposable>(
   signal: AbortSignal,
 ): Promise<ExitCode> {
   const model = await recordedModel(task, options, environment, signal);
-  const sink = await openTextSink(task, texts, options, model, environment, signal);
-  const work = async (): Promise<void> => {
-    const pending = leftOf(texts, sink.done);
-    if (options.quiet !== true) noteDoneBefore(texts.length - pending.length, texts.length, 'texts', environment);
-    const loaded = withSource(options, model.snapshot);
-    if (pending.length > 0) await writeResults(task, pending, loaded, environment, sink, signal);
-  };
-  const outcome = await outcomeOf(work, (end) => sink.close(end), signal);
-  return outcome === 'finished' ? ExitCode.done : ExitCode.interrupted;
-}
-
-async function openTextSink<Result, Model extends AsyncDisposable>(
-  task: TextTask<Result, Model>,
-  texts: readonly string[],
-  options: ImageOptions,
-  model: RecordedModel,
-  { stdout }: Environment,
-  signal: AbortSignal,
-): Promise<ResultSink> {
   const resume = await resumeOptionsOf(
     task,
     options,
@@ -74,19 +55,36 @@ async function openTextSink<Result, Model extends AsyncDisposable>(
     signal,
   );
   const { output } = options;
-  return (await task.openOutput?.({ output, inputs: texts, resume })) ?? openSink(output, stdout, resume);
+  const sink =
+    (await task.openOutput?.({ output, inputs: texts, resume })) ??
+    (await openSink(output, environment.stdout, resume));
+  const work = async (): Promise<void> => {
+    const pending = leftOf(texts, sink.done);
+    if (options.quiet !== true) noteDoneBefore(texts.length - pending.length, texts.length, 'texts', environment);
+    const loaded = withSource(options, model.snapshot);
+    if (pending.length > 0)
+      await writeResults(task, pending, loaded, { environment, sink, signal, numbers: resume.numbers });
+  };
+  const outcome = await outcomeOf(work, (end) => sink.close(end), signal);
+  return outcome === 'finished' ? ExitCode.done : ExitCode.interrupted;
+}
+
+interface TextRun {
+  readonly environment: Environment;
+  readonly sink: ResultSink;
+  readonly signal: AbortSignal;
+  readonly numbers: RunNumbers;
 }
 
 async function writeResults<Result, Model extends AsyncDisposable>(
   task: TextTask<Result, Model>,
   pending: readonly string[],
   options: ImageOptions,
-  environment: Environment,
-  sink: ResultSink,
-  signal: AbortSignal,
+  { environment, sink, signal, numbers }: TextRun,
 ): Promise<void> {
   await using model = await openModel(task.model, options, environment, signal, {
     repeated: pending.length > options.batchSize,
+    numbers,
   });
   for (let start = 0; start < pending.length; start += options.batchSize) {
     const batch = pending.slice(start, start + options.batchSize);

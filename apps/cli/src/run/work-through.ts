@@ -3,6 +3,7 @@ import type { OpenedImage, Resizing } from '../images/image-port.ts';
 import { readingThreads } from '../images/reading-threads.ts';
 import type { ImageModel } from '../model/model-port.ts';
 import { openModel, startHosts } from '../model/open-model.ts';
+import type { RunNumbers } from '../model/run-numbers.ts';
 import type { ImageOptions } from '../options/common-options.ts';
 import type { ResultSink } from '../output/result-sink.ts';
 import { batchesOf } from './batches.ts';
@@ -21,6 +22,7 @@ export interface Run<Result, Model extends ImageModel> {
   readonly live: boolean;
   readonly task: ImageTask<Result, Model>;
   readonly options: ImageOptions;
+  readonly numbers: RunNumbers;
   readonly environment: Environment;
   readonly sink: ResultSink;
   readonly sheet: SheetOfRun | undefined;
@@ -41,18 +43,23 @@ export async function workThrough<Result, Model extends ImageModel>(
   run: Run<Result, Model>,
   tally: Tally,
 ): Promise<void> {
-  const { task, options, environment, signal, pending } = run;
+  const { task, options, numbers, environment, signal, pending } = run;
   if (pending.length === 0) return;
   const progress = createProgress(environment, options.progress && options.quiet !== true && tally.inputs > 1);
   // If only the images of the sheet are missing, no model is needed.
   const needsModel = pending.some(({ prompts }) => prompts.length > 0);
+  numbers.choose({ rows: rowsOf(run) });
   const hosts = needsModel ? await startHosts(task.model, options, environment) : undefined;
   // One image is opened while the model loads. Several images are opened after that, so that they can be resized to the
   // model's size and take little memory.
   await using reader = pending.length > 1 ? await environment.openReader(readingThreads(pending)) : undefined;
   const early = reader ? undefined : openedBatches(run, environment.openImage, 1, undefined);
   await using model = needsModel
-    ? await openModel(task.model, options, environment, signal, { hosts, repeated: pending.length > 1 })
+    ? await openModel(task.model, options, environment, signal, {
+        hosts,
+        repeated: pending.length > 1,
+        numbers,
+      })
     : undefined;
   const batches =
     early ?? openedBatches(run, reader?.open ?? environment.openImage, reader?.threads ?? 1, model?.resizing);
@@ -96,6 +103,19 @@ function openedBatches(
       batchSize,
     ),
   );
+}
+
+/** Rows of the decoding steps of a full batch. */
+function rowsOf({
+  pending,
+  task,
+  options: { batchSize },
+}: Pick<Run<never, never>, 'pending' | 'options'> & {
+  readonly task: Pick<ImageTask<never, never>, 'options'>;
+}): number {
+  const texts = pending.reduce((sum, { prompts }) => sum + prompts.length, 0);
+  const beams = task.options['numBeams'];
+  return Math.max(1, Math.min(batchSize, texts)) * (typeof beams === 'number' ? beams : 1);
 }
 
 function hasWork(image: OpenedInput): image is Extract<OpenedInput, OpenedImage> {

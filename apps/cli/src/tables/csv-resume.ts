@@ -9,7 +9,7 @@ import type { ResumeOptions } from '../output/output-request.ts';
 import { countLine } from '../output/result-sink.ts';
 import { expectSameRun } from '../output/run-record.ts';
 
-interface CsvRun extends Pick<ResumeOptions, 'record' | 'keyOf'> {
+interface CsvRun extends Pick<ResumeOptions, 'record' | 'numbers' | 'keyOf'> {
   /** The header. */
   readonly names: readonly string[];
   readonly rowsPerResult: number;
@@ -22,7 +22,7 @@ const DELIMITER = '\r\n';
  * @throws Blip2Error `INVALID_ARGUMENT` if the file belongs to another run.
  */
 export async function resumeCsv(file: string, run: CsvRun): Promise<Map<string, number>> {
-  await expectSameRun(file, await run.record());
+  await expectSameRun(file, run);
   const rows = await wholeRows(file);
   const done = new Map<string, number>();
   let kept = rows[0]?.end ?? 0;

@@ -93,6 +93,25 @@ describe('decisions', () => {
   });
 });
 
+test.each([{}, { circle: 'round' }, [], ['circle']])(
+  'systemone refuses the criteria %j: two at least',
+  async (criteria) => {
+    const answer = await server.post('/v1/systemone', {
+      assets: { photo: { type: 'image', data_base64: base64(leftOf) } },
+      questions: { shape: { type: 'choice', instructions: 'what shape is on the left?', criteria } },
+    });
+    expect(answer).toMatchObject({
+      status: 400,
+      body: { error: { code: 'INVALID_ARGUMENT', param: expect.stringMatching(/^questions\.shape\.criteria/) } },
+    });
+  },
+);
+
+test('systemone refuses a state that is nested too deeply', async () => {
+  const body = `{"state":${'['.repeat(9000)}${']'.repeat(9000)},"assets":{},"questions":{}}`;
+  expect(await server.post('/v1/systemone', body)).toMatchObject({ status: 400, body: { error: { param: 'body' } } });
+});
+
 test('systemone answers questions by name', async () => {
   const { status, body } = await server.post('/v1/systemone', {
     assets: { photo: { type: 'image', format: 'png', data_base64: base64(leftOf) } },

@@ -10,7 +10,9 @@ const MAX_QUESTIONS = 400;
 
 const criteria = z.union([
   z.array(z.string().min(1)).min(2),
-  z.record(z.string().min(1), z.union([z.string(), z.number()]).nullish()),
+  z
+    .record(z.string().min(1), z.union([z.string(), z.number()]).nullish())
+    .refine((named) => Object.keys(named).length >= 2, { error: 'an object with at least 2 criteria' }),
 ]);
 const question = z.discriminatedUnion('type', [
   z.looseObject({ type: z.literal('noul'), instructions: z.string(), criteria: z.unknown().optional() }),

@@ -5,11 +5,13 @@ import { Blip2, Blip2Retrieval, InstructBlip, type LoadOptions } from '@blip2/bl
 import { startModelHosts } from '@blip2/blip2/hosts';
 import { readConfig } from '@blip2/config';
 import { resolveSource } from '@blip2/hub';
-import { defined } from '@blip2/interfaces';
+import { Blip2Error, defined } from '@blip2/interfaces';
 
+import { unlessAborted } from '../requests/unless-aborted.ts';
 import { matchModel } from './match-model.ts';
 import type { ServedModel } from './served-model.ts';
 import { blip2TextModel, instructBlipTextModel } from './text-model.ts';
+import { createWatchdog } from './watchdog.ts';
 
 /** What a checkpoint is, without loading it. */
 export interface ModelOutline {
@@ -60,13 +62,21 @@ export interface LoadedModel extends AsyncDisposable {
 
 /**
  * Loads a checkpoint: BLIP-2, InstructBLIP or a retrieval checkpoint, according to its configuration.
- * @throws Blip2Error the codes of `fromPretrained`.
+ * @throws Blip2Error the codes of `fromPretrained`; `WORKER_FAILED` if there is no progress for `loadTimeoutMs`.
  */
-export async function loadModel(outline: ModelOutline, options: LoadOptions): Promise<LoadedModel> {
+export async function loadModel(
+  outline: ModelOutline,
+  options: LoadOptions,
+  loadTimeoutMs: number,
+): Promise<LoadedModel> {
   const { isolate = 'inline' } = options;
   const hosts = isolate === 'inline' ? undefined : startModelHosts({ isolate, language: outline.kind === 'text' });
   try {
-    const model = await loadKind(outline, { ...options, ...defined({ hosts }) });
+    const model = await unlessHung(
+      (onProgress) => loadKind(outline, { ...options, ...defined({ hosts }), onProgress }),
+      options.onProgress,
+      loadTimeoutMs,
+    );
     const dispose = (): PromiseLike<void> => model[Symbol.asyncDispose]();
     const stall = { milliseconds: 0 };
     return { model, stall, abandon: () => (hosts ? hosts.abandon() : void dispose()), [Symbol.asyncDispose]: dispose };
@@ -74,6 +84,38 @@ export async function loadModel(outline: ModelOutline, options: LoadOptions): Pr
     hosts?.abandon();
     throw error;
   }
+}
+
+/** Gives up a model that makes no progress while it is loaded, such as one on a disk that does not answer. */
+async function unlessHung<T extends AsyncDisposable>(
+  load: (onProgress: NonNullable<LoadOptions['onProgress']>) => Promise<T>,
+  onProgress: LoadOptions['onProgress'],
+  milliseconds: number,
+): Promise<T> {
+  const hang = new AbortController();
+  const watchdog = createWatchdog({ first: milliseconds, next: milliseconds }, () =>
+    hang.abort(loadHung(milliseconds)),
+  );
+  try {
+    const loading = load((progress) => {
+      watchdog.progress();
+      onProgress?.(progress);
+    });
+    // What is loaded after all has no user.
+    loading.then(
+      (model) => hang.signal.aborted && void model[Symbol.asyncDispose](),
+      () => undefined,
+    );
+    return await unlessAborted(loading, hang.signal);
+  } finally {
+    watchdog.stop();
+  }
+}
+
+function loadHung(milliseconds: number): Blip2Error {
+  return new Blip2Error('WORKER_FAILED', `Loading the model has made no progress for ${milliseconds / 1000} s`, {
+    fix: 'Send the request again; the model is then loaded again',
+  });
 }
 
 async function loadKind({ folder, kind, modelType }: ModelOutline, options: LoadOptions): Promise<ServedModel> {

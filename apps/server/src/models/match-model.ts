@@ -1,14 +1,12 @@
-import { type Blip2Retrieval, meanVector } from '@blip2/blip2';
-import type { VisionEncoder } from '@blip2/interfaces';
+import { type Blip2ForImageTextRetrieval, type Blip2Retrieval, meanVector } from '@blip2/blip2';
 import { resizingOf } from '@blip2/processor';
 
+import { matchHeatmap } from '../heatmap/model-heatmaps.ts';
 import { partRunner } from './part-runner.ts';
 import type { MatchModel } from './served-model.ts';
 
 /** A retrieval checkpoint, served by its tasks. */
-export function matchModel(
-  retrieval: Blip2Retrieval & { readonly model: { readonly visionModel: VisionEncoder } },
-): MatchModel {
+export function matchModel(retrieval: Blip2Retrieval & { readonly model: Blip2ForImageTextRetrieval }): MatchModel {
   const { visionModel } = retrieval.model;
   const { tokenizer } = retrieval.processor;
   return {
@@ -20,6 +18,7 @@ export function matchModel(
       images.length === 0 ? [] : (await retrieval.embed({ images }, options)).map(meanVector),
     embedTexts: async (text, options) =>
       text.length === 0 ? [] : (await retrieval.embed({ text }, options)).map(({ data }) => data),
+    heatmap: matchHeatmap(retrieval),
     countTokens: (text) => tokenizer.encode(text, { escapeSpecialTokens: true }).length,
     [Symbol.asyncDispose]: () => retrieval.dispose(),
   };

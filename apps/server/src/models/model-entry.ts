@@ -1,7 +1,8 @@
-import { Blip2Error } from '@blip2/interfaces';
+import type { BatchingStatus } from '@blip2/blip2';
+import { Blip2Error, defined } from '@blip2/interfaces';
 
 import type { LoadedModel, ModelOutline } from './load-model.ts';
-import { createRequestQueue, type RequestQueue } from './request-queue.ts';
+import { createRequestQueue, type RequestQueue, type RequestQueueOptions } from './request-queue.ts';
 import type { ServedModel } from './served-model.ts';
 
 /** A model that clients can name. */
@@ -20,6 +21,8 @@ export interface ModelStatus {
   /** When an idle model is unloaded, in milliseconds since the epoch; absent: never. */
   readonly expiresAt?: number;
   readonly queue: RequestQueue;
+  /** What the requests of a loaded model share. */
+  readonly batching?: BatchingStatus;
 }
 
 /** A model of a registry, and its state. */
@@ -28,7 +31,8 @@ export interface Entry extends NamedSource {
   outline: Promise<ModelOutline> | undefined;
   knownOutline: ModelOutline | undefined;
   loading: Promise<LoadedModel> | undefined;
-  isLoaded: boolean;
+  /** The model, once it is loaded. */
+  model: ServedModel | undefined;
   users: number;
   usedAt: number;
   keepAliveMs: number;
@@ -37,8 +41,7 @@ export interface Entry extends NamedSource {
 }
 
 /** Options of all entries. */
-export interface EntryOptions {
-  readonly maxWaiting: number;
+export interface EntryOptions extends RequestQueueOptions {
   readonly keepAliveMs: number;
 }
 
@@ -56,14 +59,14 @@ export const MAX_SHOWN_LENGTH = 80;
 /** The longest time that a timer of Node can wait. */
 export const MAX_TIMER_MS: number = 2 ** 31 - 1;
 
-export function createEntry(model: NamedSource, { maxWaiting, keepAliveMs }: EntryOptions): Entry {
+export function createEntry(model: NamedSource, { keepAliveMs, ...limits }: EntryOptions): Entry {
   return {
     ...model,
-    queue: createRequestQueue(maxWaiting),
+    queue: createRequestQueue(limits),
     outline: undefined,
     knownOutline: undefined,
     loading: undefined,
-    isLoaded: false,
+    model: undefined,
     users: 0,
     usedAt: 0,
     keepAliveMs,
@@ -72,8 +75,9 @@ export function createEntry(model: NamedSource, { maxWaiting, keepAliveMs }: Ent
   };
 }
 
-export function statusOf({ name, source, knownOutline: outline, isLoaded, expiresAt, queue }: Entry): ModelStatus {
-  return { name, source, outline, isLoaded, queue, ...(expiresAt === undefined ? {} : { expiresAt }) };
+export function statusOf({ name, source, knownOutline: outline, model, expiresAt, queue }: Entry): ModelStatus {
+  const batching = model?.kind === 'text' ? model.batching : undefined;
+  return { name, source, outline, isLoaded: model !== undefined, queue, ...defined({ expiresAt, batching }) };
 }
 
 export function wrongKind(kind: ServedModel['kind'] | undefined, name: string): Blip2Error {

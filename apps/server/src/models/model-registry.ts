@@ -32,6 +32,10 @@ export interface RegistryOptions {
   readonly models: readonly NamedSource[];
   readonly load: LoadOptions;
   readonly maxWaiting: number;
+  /** Requests that use a model at the same time. */
+  readonly maxRunning: number;
+  /** Milliseconds without progress after which a model that is being loaded is given up. */
+  readonly loadTimeoutMs: number;
   /** Milliseconds without a request after which a model is unloaded; `Infinity`: never. */
   readonly keepAliveMs: number;
   /** Most bytes of weight files in memory. Idle models are unloaded for others. */
@@ -96,11 +100,11 @@ export function createModelRegistry(options: RegistryOptions): ModelRegistry {
   const expectKind = (kind: ServedModel['kind'] | undefined, { name, knownOutline }: Entry): void => {
     if (kind !== undefined && knownOutline !== undefined && knownOutline.kind !== kind) throw wrongKind(kind, name);
   };
-  const unloadNow = (entry: Entry): void => {
+  const unloadNow = async (entry: Entry): Promise<void> => {
     clearTimeout(entry.timer);
     const { loading } = entry;
-    [entry.loading, entry.isLoaded, entry.expiresAt] = [undefined, false, undefined];
-    loading?.then((model) => model[Symbol.asyncDispose]()).catch(options.onError);
+    [entry.loading, entry.model, entry.expiresAt] = [undefined, undefined, undefined];
+    await loading?.then(disposeSoon).catch(options.onError);
   };
   const makeRoom = async (entry: Entry): Promise<void> => {
     const { bytes } = await outlineOf(entry);
@@ -108,27 +112,30 @@ export function createModelRegistry(options: RegistryOptions): ModelRegistry {
     const idle = loaded.filter(({ users }) => users === 0).sort((a, b) => a.usedAt - b.usedAt);
     const used = (): number =>
       loaded.reduce((sum, { loading, knownOutline }) => sum + (loading ? (knownOutline?.bytes ?? 0) : 0), 0);
+    const unloaded: Promise<void>[] = [];
     while (used() + bytes > options.maxModelBytes) {
       const oldest = idle.shift();
       if (!oldest) throw noMemory(entry.name, bytes, options.maxModelBytes);
-      unloadNow(oldest);
+      unloaded.push(unloadNow(oldest));
     }
+    // Both in memory would be more than the limit.
+    await Promise.all(unloaded);
   };
   const load = async (entry: Entry): Promise<LoadedModel> => {
     await makeRoom(entry);
-    return loadModel(await outlineOf(entry), options.load);
+    return loadModel(await outlineOf(entry), options.load, options.loadTimeoutMs);
   };
   const loaded = (entry: Entry): Promise<LoadedModel> => {
     // The signal of one request must not abort the loading that others wait for.
     const loading = (entry.loading ??= load(entry));
-    const settle = (isLoaded: boolean): void => {
+    const settle = (model: ServedModel | undefined): void => {
       if (entry.loading !== loading) return;
-      entry.isLoaded = isLoaded;
-      if (!isLoaded) entry.loading = undefined;
+      entry.model = model;
+      if (!model) entry.loading = undefined;
     };
     loading.then(
-      () => settle(true),
-      () => settle(false),
+      ({ model }) => settle(model),
+      () => settle(undefined),
     );
     return loading;
   };
@@ -138,7 +145,7 @@ export function createModelRegistry(options: RegistryOptions): ModelRegistry {
     if (entry.users > 0 || !entry.loading) return;
     clearTimeout(entry.timer);
     entry.expiresAt = undefined;
-    if (entry.keepAliveMs <= 0) return unloadNow(entry);
+    if (entry.keepAliveMs <= 0) return void unloadNow(entry);
     if (entry.keepAliveMs > MAX_TIMER_MS) return;
     entry.expiresAt = Date.now() + entry.keepAliveMs;
     entry.timer = setTimeout(() => entry.users === 0 && unloadNow(entry), entry.keepAliveMs);
@@ -168,7 +175,7 @@ export function createModelRegistry(options: RegistryOptions): ModelRegistry {
         const replace = (): void => {
           abandon();
           // Another request may have replaced it already.
-          if (entry.loading === loading) [entry.loading, entry.isLoaded] = [undefined, false];
+          if (entry.loading === loading) [entry.loading, entry.model] = [undefined, undefined];
         };
         return { name: entry.name, model: model as never, stall, replace, [Symbol.asyncDispose]: end };
       } catch (error) {
@@ -189,13 +196,13 @@ export function createModelRegistry(options: RegistryOptions): ModelRegistry {
     unload(name) {
       const entry = entryOf(name);
       entry.keepAliveMs = 0;
-      if (entry.users === 0) unloadNow(entry);
+      if (entry.users === 0) void unloadNow(entry);
     },
     async [Symbol.asyncDispose]() {
       const loading = [...entries.values()].flatMap((entry) => entry.loading ?? []);
       for (const entry of entries.values()) {
         clearTimeout(entry.timer);
-        [entry.loading, entry.isLoaded] = [undefined, false];
+        [entry.loading, entry.model] = [undefined, undefined];
       }
       await Promise.allSettled(loading.map(async (model) => disposeSoon(await model)));
     },

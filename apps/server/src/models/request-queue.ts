@@ -17,14 +17,16 @@ export interface RequestQueue {
   enter(signal: AbortSignal): Promise<Place>;
 }
 
-/**
- * Requests that use the model at the same time: while one generates, the image of another one can be decoded and
- * encoded.
- */
-const RUNNING_REQUESTS = 2;
+/** Limits of a queue. */
+export interface RequestQueueOptions {
+  /** Requests that use the model at the same time. */
+  readonly maxRunning: number;
+  /** Requests that may wait. */
+  readonly maxWaiting: number;
+}
 
-/** Creates the queue of a model. `maxWaiting`: the number of requests that may wait. */
-export function createRequestQueue(maxWaiting: number): RequestQueue {
+/** Creates the queue of a model. */
+export function createRequestQueue({ maxRunning, maxWaiting }: RequestQueueOptions): RequestQueue {
   const waiting = new Set<() => void>();
   let running = 0;
 
@@ -51,7 +53,7 @@ export function createRequestQueue(maxWaiting: number): RequestQueue {
     },
     async enter(signal) {
       signal.throwIfAborted();
-      if (running < RUNNING_REQUESTS) return takePlace();
+      if (running < maxRunning) return takePlace();
       if (waiting.size >= maxWaiting) throw queueFull(maxWaiting);
       return new Promise<Place>((resolve, reject) => {
         const start = (): void => {

@@ -1,7 +1,9 @@
-import type { KeptImage, MatchScore, RankedAnswer, TaskOptions, TextStream } from '@blip2/blip2';
+import type { BatchingStatus, KeptImage, MatchScore, RankedAnswer, TaskOptions, TextStream } from '@blip2/blip2';
 import type { ImagePrompt } from '@blip2/blip2/messages';
 import type { ImageSource, PixelValues, Tensor } from '@blip2/interfaces';
 import type { Resizing } from '@blip2/processor';
+
+import type { ModelHeatmap } from '../heatmap/model-heatmaps.ts';
 
 /** A text that is being generated, and the size of its prompt. */
 export interface StartedText {
@@ -19,8 +21,8 @@ export interface OperationOptions {
 export type PartOutputs = Readonly<Record<string, Tensor<'float32'>>>;
 
 /**
- * A generation checkpoint as the routes use it. The only interface between HTTP and the library: a scheduler that
- * batches the requests of all clients implements it too.
+ * A generation checkpoint as the routes use it, and the only interface between HTTP and the library, which batches what
+ * concurrent requests have in common.
  */
 export interface TextModel extends AsyncDisposable {
   readonly kind: 'text';
@@ -42,9 +44,16 @@ export interface TextModel extends AsyncDisposable {
   promptTokens(image: KeptImage, prompt: ImagePrompt): number;
   /** The text of one token. */
   tokenText(id: number): string;
+  /** What concurrent requests share. */
+  readonly batching: BatchingStatus | undefined;
   readonly parts: PartRunner;
   /** The size of its images, so that they are resized as soon as they are decoded. */
   readonly resizing: Resizing | undefined;
+  /**
+   * Maps the contribution of each region of an image to the score of a text.
+   * @throws Blip2Error `INVALID_ARGUMENT` for a subject that this kind of checkpoint cannot score.
+   */
+  readonly heatmap: ModelHeatmap;
 }
 
 /** A retrieval checkpoint as the routes use it. */
@@ -60,6 +69,11 @@ export interface MatchModel extends AsyncDisposable {
   readonly parts: PartRunner;
   /** The size of its images, so that they are resized as soon as they are decoded. */
   readonly resizing: Resizing | undefined;
+  /**
+   * Maps the contribution of each region of an image to the score of a text.
+   * @throws Blip2Error `INVALID_ARGUMENT` for a subject that this kind of checkpoint cannot score.
+   */
+  readonly heatmap: ModelHeatmap;
 }
 
 /** Runs the parts of a model on pixel values. */

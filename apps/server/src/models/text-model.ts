@@ -3,6 +3,7 @@ import { fittingTokens, type ImagePrompt, promptLength, promptText } from '@blip
 import { defined } from '@blip2/interfaces';
 import { resizingOf } from '@blip2/processor';
 
+import { noHeatmap, textHeatmap } from '../heatmap/model-heatmaps.ts';
 import { partRunner } from './part-runner.ts';
 import type { TextModel } from './served-model.ts';
 
@@ -14,24 +15,25 @@ export function blip2TextModel(blip2: Blip2): TextModel {
     { name: 'qformer', run: (values) => qformer.query(values) },
     { name: 'projection', run: (values) => projection.project(values) },
   ]);
-  return textModel(blip2 as ImageTasks<KeptImage>, parts);
+  const { batching } = blip2;
+  return textModel(blip2 as ImageTasks<KeptImage>, { parts, heatmap: textHeatmap(blip2), batching });
 }
 
 /** An InstructBLIP checkpoint, served by its tasks. Its Q-Former needs an instruction: only the encoder runs alone. */
 export function instructBlipTextModel(blip2: InstructBlip): TextModel {
   const { vision } = blip2.pipeline;
   const parts = partRunner(vision.imageSize, [{ name: 'vision', run: (values) => vision.encode(values) }]);
-  return textModel(blip2 as ImageTasks<KeptImage>, parts);
+  return textModel(blip2 as ImageTasks<KeptImage>, { parts, heatmap: noHeatmap, batching: blip2.batching });
 }
 
-function textModel(tasks: ImageTasks<KeptImage>, parts: TextModel['parts']): TextModel {
+function textModel(tasks: ImageTasks<KeptImage>, own: Pick<TextModel, 'parts' | 'heatmap' | 'batching'>): TextModel {
   const { processor, prompts } = tasks;
   const promptTokens = (image: KeptImage, prompt: ImagePrompt): number =>
     promptLength(processor, image, promptText(prompts, prompt));
 
   return {
     kind: 'text',
-    parts,
+    ...own,
     resizing: resizingOf(processor.imageProcessor),
     promptTokens,
     encode: (image, options) => tasks.encode(image, options),

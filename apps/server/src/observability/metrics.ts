@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 
 import type { ModelRegistry } from '../models/model-registry.ts';
 import type { RequestEntry } from '../options.ts';
+import { batchingMetrics } from './batching-metrics.ts';
 
 /** Upper bounds of the histograms in seconds: a token of the demo takes milliseconds, a caption of ViT-g seconds. */
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100];
@@ -35,6 +36,7 @@ export function createMetrics(models: ModelRegistry): Metrics {
   };
   queueGauge('blip2:num_requests_running', 'Requests that use a model.', 'running');
   queueGauge('blip2:num_requests_waiting', 'Requests that wait for a model.', 'waiting');
+  batchingMetrics(models, registers);
   const histogram = (name: string, help: string): Histogram<'model_name'> =>
     new Histogram({ name, help, labelNames, registers, buckets: SECONDS });
   const firstToken = histogram('blip2:time_to_first_token_seconds', 'Seconds until the first token of a request.');

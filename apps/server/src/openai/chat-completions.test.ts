@@ -252,6 +252,7 @@ describe('refusals', () => {
     ],
     ['an unknown role', { messages: [{ role: 'tool', content: 'x' }] }, 400, 'INVALID_ARGUMENT', 'messages[0].role'],
     ['broken JSON', '{', 400, 'INVALID_ARGUMENT', 'body'],
+    ['deep JSON', `${'['.repeat(9000)}${']'.repeat(9000)}`, 400, 'INVALID_ARGUMENT', 'body'],
     ['a list', [], 400, 'INVALID_ARGUMENT', 'body'],
   ])('%s', async (_, body, status, code, param) => {
     const answer = await server.post(PATH, body);

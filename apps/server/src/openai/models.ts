@@ -29,6 +29,9 @@ export const modelRoutes: readonly Route[] = [
 ];
 
 function describe({ name, outline }: ModelStatus, created: number): object {
-  const capabilities = outline?.kind === 'match' ? ['embedding', 'match'] : ['completion', 'vision', 'rank'];
+  const capabilities = [
+    ...(outline?.kind === 'match' ? ['embedding', 'match'] : ['completion', 'vision', 'rank']),
+    ...(outline?.modelType === 'instructblip' ? [] : ['heatmap']),
+  ];
   return { id: name, object: 'model', created, owned_by: 'blip2', ...(outline && { capabilities }) };
 }

@@ -58,12 +58,33 @@ export function isBinaryBody(headers: Headers, bytes: Uint8Array, types: readonl
   return bytes[start] !== BRACE;
 }
 
+/** Levels of a body. Functions that call themselves for each level would end in a stack overflow for far more. */
+const MAX_LEVELS = 64;
+
 /**
  * Parses a JSON body. An empty body is an empty object.
- * @throws Blip2Error `INVALID_ARGUMENT` if it is not JSON in UTF-8.
+ * @throws Blip2Error `INVALID_ARGUMENT` if it is not JSON in UTF-8, or nested too deeply.
  */
 export function parseJsonBody(bytes: Uint8Array): unknown {
   if (bytes.byteLength === 0) return {};
+  const body = parseText(bytes);
+  let level = [body].filter(isNested);
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth === MAX_LEVELS)
+      throw new Blip2Error('INVALID_ARGUMENT', 'The body is nested too deeply', {
+        argument: 'body',
+        expected: `at most ${MAX_LEVELS} levels`,
+      });
+    level = level.flatMap((value) => Object.values(value).filter(isNested));
+  }
+  return body;
+}
+
+function isNested(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+function parseText(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (cause) {

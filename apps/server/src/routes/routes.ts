@@ -1,5 +1,6 @@
 import { decisionsRoute } from '../decisions/decisions.ts';
 import { systemoneRoute } from '../decisions/systemone.ts';
+import { heatmapRoute } from '../heatmap/heatmap-route.ts';
 import { huggingFaceRoutes } from '../hugging-face/tasks.ts';
 import { kserveRoutes } from '../kserve/infer.ts';
 import { generateRoutes } from '../ollama/generate.ts';
@@ -16,6 +17,7 @@ const ANSWERING: readonly Route[] = [
   ...modelRoutes,
   decisionsRoute,
   systemoneRoute,
+  heatmapRoute,
   ...generateRoutes,
   ...ollamaModelRoutes,
   embeddingsRoute,

@@ -3,7 +3,7 @@ import { readConfig, VisionConfig } from '@blip2/config';
 import { Blip2Error, type StoredTensor, type WeightStore } from '@blip2/interfaces';
 import { languageFamilies } from '@blip2/language';
 import type { RecordedWeight } from '@blip2/onnx';
-import { openPartWeights, overlayPartWeights, type PartWeights } from '@blip2/part';
+import { openPartWeights, overlayPartWeights, type PartWeights, partWeights, pathStart } from '@blip2/part';
 import { visionFamily } from '@blip2/vision';
 
 import type { ModelFolders } from './model-sources.ts';
@@ -11,8 +11,9 @@ import type { ModelFolders } from './model-sources.ts';
 /** All tensors of a model from one or several checkpoints, under their names in a whole checkpoint. */
 export interface WholeWeights extends WeightStore, Pick<ModelWeights, 'origin' | 'files'>, AsyncDisposable {}
 
-const VISION = 'vision_model';
-const LANGUAGE = 'language_model';
+/** Paths of the encoder and of the language model in a whole model. */
+export const VISION = 'vision_model';
+export const LANGUAGE = 'language_model';
 const PARTS = 'vision_model|qformer|embeddings|language_model|language_projection|vision_projection|text_projection';
 /** Tensors of a model. LAVIS also stores tensors that only training needs. */
 const MODEL_PATHS = new RegExp(`^(?:query_tokens|itm_head|(?:${PARTS})(?=\\.))`);
@@ -54,8 +55,38 @@ export async function openWholeWeights({ qformer, vision, language, finalNorm }:
   };
 }
 
+/** The tensors of a part in a folder of its own, under the names that they have in a whole model. */
+export interface PartOfWhole extends AsyncDisposable {
+  readonly weights: WholeWeights;
+  /** The path of the part in its own checkpoint; `''` if it is at the root. */
+  readonly path: string;
+  /** Names of the other tensors of the checkpoint. */
+  readonly others: readonly string[];
+}
+
+/** Opens the tensors of a part that are below one of `paths` in a checkpoint of their own. */
+export async function openPartOfWhole(folder: string, path: string, paths: readonly string[]): Promise<PartOfWhole> {
+  const opened = await openModelWeights(folder);
+  const part = partWeights(opened, ...paths, path);
+  const tensors = new Map(partTensors(path, part));
+  const start = pathStart(part.prefix);
+  const dispose = async (): Promise<void> => opened[Symbol.asyncDispose]();
+  return {
+    path: part.prefix,
+    others: [...opened.tensors.keys()].filter((name) => !name.startsWith(start)),
+    weights: {
+      origin: opened.origin,
+      folder: opened.folder,
+      files: opened.files,
+      tensors,
+      [Symbol.asyncDispose]: dispose,
+    },
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
 function* partTensors(path: string, { store, prefix }: PartWeights): Generator<readonly [string, StoredTensor]> {
-  const start = prefix === '' ? '' : `${prefix}.`;
+  const start = pathStart(prefix);
   for (const tensor of store.tensors.values()) {
     if (!tensor.name.startsWith(start)) continue;
     const name = `${path}.${tensor.name.slice(start.length)}`;
@@ -157,9 +188,18 @@ export function listNames(names: readonly string[]): string {
 export async function expectComplete(folders: ModelFolders, expected: readonly RecordedWeight[]): Promise<void> {
   await using weights = await openWholeWeights(folders);
   const missing = missingTensors(expected, weights.tensors);
+  expectNoneMissing(missing, expected, [folders.qformer, folders.vision, folders.language]);
+}
+
+/** @throws Blip2Error `MISSING_WEIGHT` with the first of the missing names. */
+export function expectNoneMissing(
+  missing: readonly string[],
+  expected: readonly RecordedWeight[],
+  folders: readonly string[],
+): void {
   if (missing.length === 0) return;
   throw new Blip2Error('MISSING_WEIGHT', `The checkpoint lacks ${missing.length} of ${expected.length} tensors`, {
-    where: [...new Set([folders.qformer, folders.vision, folders.language])].join(', '),
+    where: [...new Set(folders)].join(', '),
     expected: listNames(missing),
     fix: 'Use the config.json of these weights, or pass a source per part for parts that the checkpoint lacks',
   });

@@ -76,7 +76,7 @@ export function likelihoodScore(
     signal?.throwIfAborted();
     await using resources = new DisposalStack();
     const rows = { images, tokens: promptTokens(images.length), areKept: false };
-    const opened = await openPrompt(tools, rows, resources);
+    const { prompt: opened } = await openPrompt(tools, rows, resources);
     const scored = await sequenceLogProbs(pipeline.language, opened, [ids], defined({ signal }));
     return scored.map(([score]) => score?.sum ?? NaN);
   };

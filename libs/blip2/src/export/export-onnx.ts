@@ -18,7 +18,7 @@ import { type ExportedModel, type ModelGraph, openExportedModel, precisionOf } f
 /** Options of `exportOnnx`: where and how the files are written, and those of loading a model. */
 export interface ExportOnnxOptions extends Omit<
   LoadOptions,
-  'device' | 'threads' | 'isolate' | 'createSession' | 'maxWaiting'
+  'device' | 'threads' | 'isolate' | 'createSession' | 'maxWaiting' | 'batching'
 > {
   /** The folder of the export. It must be empty or not exist, unless `force` is set. */
   readonly folder: string;
@@ -39,7 +39,7 @@ const OWN_OPTIONS: Readonly<Record<Exclude<keyof ExportOnnxOptions, keyof LoadOp
   portable: true,
   force: true,
 };
-const RUN_OPTIONS: readonly string[] = ['device', 'threads', 'isolate', 'createSession', 'maxWaiting'];
+const RUN_OPTIONS: readonly string[] = ['device', 'threads', 'isolate', 'createSession', 'maxWaiting', 'batching'];
 /** Folder of the graphs, as in repositories for transformers.js. */
 const GRAPH_FOLDER = 'onnx';
 /** What is appended to the names of quantized files, as in repositories for transformers.js. */

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 
-import { Blip2Config, readConfig, textModelTypes, VisionConfig } from '@blip2/config';
+import { Blip2Config, readConfig } from '@blip2/config';
 
+import { singlePartOf } from '../checkpoint/single-part.ts';
 import type { FeatureKind } from './feature-parts.ts';
 
 /**
@@ -11,13 +12,8 @@ import type { FeatureKind } from './feature-parts.ts';
 export async function readFeatureKind(folder: string): Promise<FeatureKind> {
   const json = await readConfig(folder);
   const where = join(folder, 'config.json');
-  const modelType = json['model_type'];
-  if (modelType === 'instructblip') return 'instruct';
-  if (typeof modelType === 'string' && textModelTypes().includes(modelType)) return 'language';
-  if (modelType === 'blip-2' || json['qformer_config'] !== undefined) {
-    const { qformerConfig } = Blip2Config.fromJson(json, where);
-    return qformerConfig.useQformerTextInput ? 'retrieval' : 'generation';
-  }
-  VisionConfig.fromJson(json, where);
-  return 'vision';
+  const single = singlePartOf(json, where);
+  if (single || json['model_type'] === 'instructblip') return single ?? 'instruct';
+  const { qformerConfig } = Blip2Config.fromJson(json, where);
+  return qformerConfig.useQformerTextInput ? 'retrieval' : 'generation';
 }

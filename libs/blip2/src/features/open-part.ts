@@ -13,7 +13,7 @@ interface Parts {
   readonly loadLanguageModel: CheckpointLanguageModel;
 }
 
-/** Loads a part that is alone in its folder, where the options say. Disposing the result ends its worker. */
+/** Loads a part that is alone in its folder, where the options say. Disposing of it ends its worker, if given too. */
 export async function openPart<Name extends keyof Parts>(
   name: Name,
   folder: string,
@@ -35,7 +35,8 @@ export async function openPart<Name extends keyof Parts>(
     const { href: module } = isLanguage ? languageLoader() : visionLoaders();
     return { part: await host.create<Parts[Name]>({ module, export: name, args: [folder, forPart] }), dispose };
   } catch (error) {
-    await dispose();
+    // Hosts of the caller stay the caller's if loading fails.
+    if (!options.hosts) await dispose();
     throw error;
   }
 }

@@ -1,9 +1,11 @@
 import { Blip2Error, type Decoding, type ImageSource, type LanguageModel, onesMask, pickRows } from '@blip2/interfaces';
 
+import { createPromptStates, type PromptStates } from '../batching/prompt-states.ts';
 import { lazyPromise } from '../lifetime/lazy-promise.ts';
 import type { Blip2Pipeline } from '../pipeline/blip2-pipeline.ts';
 import { expectPromptsFit } from '../pipeline/expect-fit.ts';
 import type { VisualPrefix } from '../pipeline/merge-prompt.ts';
+import { isWorkerFailure } from './worker-failure.ts';
 
 /** Images that were encoded together. */
 export interface ImageBatch extends AsyncDisposable {
@@ -16,6 +18,10 @@ export interface ImageBatch extends AsyncDisposable {
   prefixOf(rows: readonly number[], texts: readonly string[] | undefined): Promise<VisualPrefix>;
   /** See `EncodedBatch`; `undefined` if the embeddings of an image depend on the prompt. */
   readonly readPrefix: ((options?: ReadPrefixOptions) => Promise<Decoding>) | undefined;
+  /** Prompts that continue these images, if they can be kept. */
+  readonly states?: PromptStates;
+  /** Bytes of the embeddings, and of the key-value caches that are kept with them. */
+  readonly byteLength: number;
 }
 
 /** How a batch prefills its image embeddings. */
@@ -103,9 +109,14 @@ function createBatch(language: LanguageModel, prefix: VisualPrefix): EncodedBatc
     lazyPromise(() => (started = language.start({ inputsEmbeds: prefix, attentionMask })));
   let start = newStart();
   let current: Decoding | undefined;
+  const states = createPromptStates();
   return {
     language,
     prefix,
+    states,
+    get byteLength() {
+      return prefix.data.byteLength + (current?.byteLength ?? 0) + states.byteLength;
+    },
     prefixOf: async (rows) => pickRows(prefix, rows),
     async readPrefix({ lost } = {}) {
       if (isDisposed) throw imageDisposed();
@@ -118,6 +129,7 @@ function createBatch(language: LanguageModel, prefix: VisualPrefix): EncodedBatc
     },
     async [Symbol.asyncDispose]() {
       isDisposed = true;
+      await states[Symbol.asyncDispose]();
       const decoding = await started?.catch(() => undefined);
       await decoding?.[Symbol.asyncDispose]();
     },
@@ -135,11 +147,6 @@ export async function forkPrefix(readPrefix: EncodedBatch['readPrefix']): Promis
     if (!isWorkerFailure(error)) throw error;
     return (await readPrefix({ lost: prefix })).fork();
   }
-}
-
-/** Whether a part was lost with its worker. */
-export function isWorkerFailure(error: unknown): boolean {
-  return error instanceof Blip2Error && error.code === 'WORKER_FAILED';
 }
 
 /** The error of an image that is used after its disposal. */

@@ -7,7 +7,7 @@ import { type ImageBatch, imageDisposed } from './encoded-image.ts';
 
 /** Images as patches of the vision encoder; their embeddings are computed for each instruction. */
 export function createInstructedBatch(
-  { language, qformer, projection }: InstructBlipPipeline,
+  { language, qformer, projection }: Pick<InstructBlipPipeline, 'language' | 'qformer' | 'projection'>,
   tokenizer: Tokenizer,
   patches: PatchFeatures,
 ): ImageBatch {
@@ -15,6 +15,9 @@ export function createInstructedBatch(
   return {
     language,
     readPrefix: undefined,
+    get byteLength() {
+      return kept?.data.byteLength ?? 0;
+    },
     async prefixOf(rows, texts) {
       if (!kept) throw imageDisposed();
       if (!texts)

@@ -20,6 +20,8 @@ export interface TaskTools {
   readonly processor: TaskProcessor;
   /** Waits for the turn of the call at the model, before each stage that uses it. Absent: calls are not queued. */
   readonly enter?: QueueTurn['enter'];
+  /** Whether texts are generated together with those of other calls. */
+  readonly isBatched?: boolean;
 }
 
 /** What tasks need of a processor, BLIP-2's or InstructBLIP's. Images and texts are processed separately. */

@@ -1,5 +1,6 @@
-import { Blip2Error, mustBe } from '@blip2/interfaces';
+import { Blip2Error, mustBe, onAbort } from '@blip2/interfaces';
 
+import { type BatchingOptions, batchingSettings } from '../batching/batching-options.ts';
 import { unlessAborted } from './unless-aborted.ts';
 
 /** Limits the calls of a model that wait. */
@@ -9,6 +10,13 @@ export interface QueueOptions {
    * `QUEUE_FULL`. Default: 512.
    */
   readonly maxWaiting?: number;
+  /**
+   * Share the work of concurrent calls: their texts are decoded together, their images are encoded together, and with
+   * `imageCacheBytes` an image that was seen before is not encoded again. Each has the tokens that it has alone. For the
+   * tasks of `Blip2` and `InstructBlip`; other models ignore it. Default: false, two calls run at the same time without
+   * sharing work.
+   */
+  readonly batching?: boolean | BatchingOptions;
 }
 
 /** A call, as the queue distinguishes them. */
@@ -84,11 +92,12 @@ interface Lane {
 
 /**
  * Creates the queue of a model.
- * @throws Blip2Error `INVALID_ARGUMENT` for an invalid `maxWaiting`.
+ * @throws Blip2Error `INVALID_ARGUMENT` for an invalid `maxWaiting` or `batching`.
  */
-export function createCallQueue({ maxWaiting = DEFAULT_MAX_WAITING }: QueueOptions = {}): CallQueue {
+export function createCallQueue({ maxWaiting = DEFAULT_MAX_WAITING, batching }: QueueOptions = {}): CallQueue {
   expectMaxWaiting(maxWaiting);
-  const calls: Lane = { places: RUNNING_CALLS, running: 0, admitted: 0, waiting: new Set() };
+  const places = batchingSettings(batching)?.maxRows ?? RUNNING_CALLS;
+  const calls: Lane = { places, running: 0, admitted: 0, waiting: new Set() };
   const lists: Lane = { places: RUNNING_LISTS, running: 0, admitted: 0, waiting: new Set() };
   const idle = createIdleTimer();
   const waitingCalls = (): number =>
@@ -193,7 +202,7 @@ function createTurn(lane: Lane, signal: AbortSignal | undefined, onLeave: () => 
     new Promise((resolve, reject) => {
       const start = (): void => {
         lane.waiting.delete(start);
-        signal?.removeEventListener('abort', abort);
+        stop();
         takePlace();
         resolve();
       };
@@ -201,7 +210,7 @@ function createTurn(lane: Lane, signal: AbortSignal | undefined, onLeave: () => 
         lane.waiting.delete(start);
         reject(signal?.reason as Error);
       };
-      signal?.addEventListener('abort', abort, { once: true });
+      const stop = onAbort(signal, abort);
       lane.waiting.add(start);
       startNext(lane);
     });

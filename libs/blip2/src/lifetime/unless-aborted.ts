@@ -1,3 +1,5 @@
+import { onAbort } from '@blip2/interfaces';
+
 /**
  * The result of work, or the reason of the signal as soon as it is aborted. The work is not waited for then, and its
  * result is ignored.
@@ -7,7 +9,6 @@ export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefin
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason as Error);
     if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+    work.then(resolve, reject).finally(onAbort(signal, abort));
   });
 }

@@ -20,8 +20,8 @@ const LEAST_TEMPERATURE = 0.01;
 const SEEDS = 2 ** 32;
 
 /**
- * Converts sampling options to those of the library. Without a temperature above 0, or with a `topP` of 0, generation is
- * greedy and the options of sampling have no effect. A limit of tokens above `maxNewTokens` is lowered to it.
+ * Converts sampling options to those of the library. Without a temperature above 0, or with a `topP` of 0, generation
+ * is greedy and the options of sampling have no effect. A limit of tokens above `maxNewTokens` is lowered to it.
  */
 export function generationSettings(
   { maxTokens, temperature, topP, topK, minP, repetitionPenalty, seed, stop }: SamplingFields,

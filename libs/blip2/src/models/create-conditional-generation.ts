@@ -35,7 +35,7 @@ export interface WholeModelParts<QFormer = Blip2QFormerModel> {
   readonly language: CheckpointLanguageModel;
 }
 
-export interface WholeModelOptions extends QueueOptions {
+export interface WholeModelOptions extends Pick<QueueOptions, 'maxWaiting'> {
   /** The id of one position of the visual prefix. Default: none, and images come before the text. */
   readonly imageTokenIndex?: number;
   /** Folder or Hub id of tokenizer and image processor, or one for each, whose files `savePretrained` copies. */

@@ -132,10 +132,11 @@ async function openFolders<C extends ModelConfig>(
   const isolate = isolationOf(options);
   const hosts = options.hosts ?? (isolate === 'inline' ? undefined : createModelHosts(isolate));
   const threads = await unlessAborted(modelThreads(folders, options, hosts), options.signal).catch((error: unknown) => {
-    // Not waited for: the measurement cannot be interrupted.
-    hosts?.[Symbol.asyncDispose]().catch(() => undefined);
+    // Not waited for: the measurement cannot be interrupted. Hosts of the caller stay the caller's.
+    if (!options.hosts) hosts?.[Symbol.asyncDispose]().catch(() => undefined);
     throw error;
   });
+  if (threads !== undefined) options.onThreads?.(threads);
   const optionsOf = partOptions({ ...options, ...defined({ threads }) });
   hosts?.startVision();
   const created: AsyncDisposable[] = [];

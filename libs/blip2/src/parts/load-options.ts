@@ -4,15 +4,18 @@ import {
   Blip2Error,
   defined,
   expectKnownOptions,
+  expectThreads,
   mustBe,
   type PrecisionChoice,
   type SessionFactory,
+  type ThreadChoice,
 } from '@blip2/interfaces';
 import { expectPrecision } from '@blip2/onnx';
 import { type AdapterOptions, LOAD_REPLACEMENTS, RESOLVE_OPTIONS } from '@blip2/part';
 import type { Isolation, PartOptions } from '@blip2/runtime';
 
 import { type ModelAdapters, namedAdapters } from '../adapters/named-adapters.ts';
+import { batchingSettings } from '../batching/batching-options.ts';
 import { expectMaxWaiting, type QueueOptions } from '../lifetime/call-queue.ts';
 import type { ModelHosts } from './model-hosts.ts';
 
@@ -36,10 +39,18 @@ export interface LoadOptions extends ResolveOptions, QueueOptions, Pick<Conversi
   /** Execution provider. Default: `cpu`. */
   readonly device?: string;
   /**
-   * Threads per operator, shared by the parts, which run one after another. Default: measured once for this machine
-   * and kept for a day; for small models, the number of physical cores that onnxruntime detects.
+   * Threads per operator: one number for all parts, which run one after another, or `{ encoder, prompt, decode, fewRows
+   * }`, of which any may be absent. `fewRows` is the number of rows up to which decoding at `fast` uses 4-bit weights.
+   * Default: `BLIP2_THREADS`, or measured once for this machine and kept for a day; for small models, the number of
+   * physical cores that onnxruntime detects, and 4 rows.
    */
-  readonly threads?: number;
+  readonly threads?: number | Partial<ThreadChoice>;
+  /**
+   * Rows of every decoding step: texts that are generated at once, times beams. At `fast` they select the weights of
+   * all steps, so that results do not depend on how texts are grouped, and only these are loaded. Default: the rows of
+   * the first step of each call do.
+   */
+  readonly rows?: number;
   /**
    * `inline` (default) runs inference on the calling thread. `worker` runs it in worker threads, so that the event loop
    * of the caller stays free. `process` runs it in child processes, so that a crash of native code or an out-of-memory
@@ -58,6 +69,8 @@ export interface LoadOptions extends ResolveOptions, QueueOptions, Pick<Conversi
    * second input on, or when a model that runs in threads or processes has been idle for a second.
    */
   readonly repeated?: boolean;
+  /** Called with the numbers of threads once they are known, before any part is loaded. Not if onnxruntime has its own. */
+  readonly onThreads?: (threads: number | Partial<ThreadChoice>) => void;
   /** Creates the sessions of the graphs. For tests and tools, `inline` only. */
   readonly createSession?: SessionFactory;
 }
@@ -74,10 +87,13 @@ const OWN_OPTIONS: Readonly<Record<Exclude<keyof LoadOptions, keyof ResolveOptio
   dtype: true,
   device: true,
   threads: true,
+  rows: true,
+  onThreads: true,
   isolate: true,
   hosts: true,
   repeated: true,
   maxWaiting: true,
+  batching: true,
   createSession: true,
 };
 /** Names of the options of every `fromPretrained`. */
@@ -89,20 +105,24 @@ export const LOAD_OPTIONS: readonly string[] = [...Object.keys(OWN_OPTIONS), ...
  */
 export function partOptions(options: LoadOptions): (part?: PartWithPrecision) => LoadedPartOptions {
   expectKnownOptions('fromPretrained', options, LOAD_OPTIONS, LOAD_REPLACEMENTS);
-  const { device, threads, repeated, createSession, convertedDir, isolate, maxWaiting, signal, onProgress } = options;
+  const { device, threads, rows, repeated, createSession, convertedDir, isolate, maxWaiting } = options;
+  const { signal, onProgress } = options;
   if (isolate !== undefined && !Object.hasOwn(ISOLATION, isolate))
     throw mustBe('isolate', `one of ${Object.keys(ISOLATION).join(', ')}`, isolate);
-  if (threads !== undefined && !(Number.isInteger(threads) && threads > 0)) {
-    throw mustBe('threads', 'a positive integer', threads);
-  }
+  if (threads !== undefined) expectThreads(threads);
+  if (rows !== undefined && !(Number.isInteger(rows) && rows > 0)) throw mustBe('rows', 'a positive integer', rows);
+  if (options.onThreads !== undefined && typeof options.onThreads !== 'function')
+    throw mustBe('onThreads', 'a function', options.onThreads);
   if (repeated !== undefined && typeof repeated !== 'boolean') throw mustBe('repeated', 'a boolean', repeated);
   if (maxWaiting !== undefined) expectMaxWaiting(maxWaiting);
+  batchingSettings(options.batching);
   namedAdapters(options.adapters);
   const precisions = precisionsByPart(options.dtype);
   const common = defined({ device, threads, repeated, createSession, convertedDir, signal, onProgress });
   return (part) => {
     const dtype = part && precisions[part];
-    return dtype === undefined ? common : { ...common, dtype };
+    const own = part === 'language' ? { ...common, ...defined({ rows }) } : common;
+    return dtype === undefined ? own : { ...own, dtype };
   };
 }
 

@@ -1,7 +1,9 @@
+import { getEventListeners } from 'node:events';
 import { join } from 'node:path';
 
 import { describe, expect, test } from 'vitest';
 
+import { openPart } from '../features/open-part.ts';
 import { Blip2Retrieval } from '../retrieval/blip2-retrieval.ts';
 import { Blip2 } from '../tasks/blip2.ts';
 import { openCheckpointParts } from './checkpoint-parts.ts';
@@ -37,6 +39,31 @@ describe('hosts that were started ahead', () => {
     await expect(openCheckpointParts(join(root, 'nowhere'), { hosts })).rejects.toMatchObject({ code: 'MISSING_FILE' });
     await using parts = await openCheckpointParts(model, { hosts, threads: 1 });
     expect((await parts.vision()).hiddenSize).toBeGreaterThan(0);
+  });
+
+  test('stay with the caller if a part that is alone cannot be loaded, or a measurement is aborted', async () => {
+    const hosts = startModelHosts({ isolate: 'worker' });
+    await expect(openPart('loadVision', join(root, 'nowhere'), { hosts })).rejects.toMatchObject({
+      code: 'MISSING_FILE',
+    });
+    const controller = new AbortController();
+    const opening = openCheckpointParts(model, { hosts, signal: controller.signal });
+    controller.abort(new Error('enough'));
+    await expect(opening).rejects.toThrow('enough');
+    await using parts = await openCheckpointParts(model, { hosts, threads: 1 });
+    expect((await parts.vision()).hiddenSize).toBeGreaterThan(0);
+  });
+
+  test('observe one signal of many parts and calls with one listener', async () => {
+    const { signal } = new AbortController();
+    await using retrievalModel = await Blip2Retrieval.fromPretrained(retrieval, {
+      isolate: 'worker',
+      threads: 1,
+      signal,
+    });
+    const calls = Array.from({ length: 12 }, () => retrievalModel.match(image, 'a triangle', { signal }));
+    expect(getEventListeners(signal, 'abort').length).toBeLessThanOrEqual(2);
+    await Promise.all(calls);
   });
 
   test('have loaded the modules of their parts once they are started, also if they failed to', async () => {

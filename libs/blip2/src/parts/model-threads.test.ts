@@ -18,6 +18,8 @@ vi.mock(import('@blip2/runtime'), async (original) => ({
   createPartHost: vi.fn(),
 }));
 
+const CHOICE = { encoder: 6, prompt: 5, decode: 4, fewRows: 8 };
+
 let folder = '';
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'blip2-model-threads-'));
@@ -32,7 +34,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 beforeEach(() => {
-  vi.mocked(defaultThreads).mockReset().mockResolvedValue(6);
+  vi.mocked(defaultThreads).mockReset().mockResolvedValue(CHOICE);
 });
 
 describe('modelThreads', () => {
@@ -40,22 +42,30 @@ describe('modelThreads', () => {
     const asked: number[] = [];
     vi.mocked(defaultThreads).mockImplementation(async ({ weightBytes }: ThreadUse) => {
       asked.push(await weightBytes());
-      return 6;
+      return CHOICE;
     });
-    expect(await modelThreads(sameFolder(folder), {}, undefined)).toBe(6);
+    expect(await modelThreads(sameFolder(folder), {}, undefined)).toEqual(CHOICE);
     expect(
       await modelThreads({ ...sameFolder(folder), language: join(folder, 'nowhere') }, { device: 'cpu' }, undefined),
-    ).toBe(6);
+    ).toEqual(CHOICE);
     expect(asked).toEqual([15, 15]);
   });
 
+  test('completes numbers that are given', async () => {
+    const options = { threads: { decode: 1, fewRows: 2 } };
+    expect(await modelThreads(sameFolder(folder), options, undefined)).toEqual({ ...CHOICE, decode: 1, fewRows: 2 });
+    vi.mocked(defaultThreads).mockResolvedValue(undefined);
+    expect(await modelThreads(sameFolder(folder), options, undefined)).toEqual(options.threads);
+  });
+
   const own: NonNullable<LoadOptions['createSession']> = () => Promise.reject(new TypeError('not opened'));
-  test.each<[string, LoadOptions, number | undefined]>([
+  test.each<[string, LoadOptions, LoadOptions['threads']]>([
     ['a number that is given', { threads: 3 }, 3],
+    ['all numbers given', { threads: { ...CHOICE, decode: 1 } }, { ...CHOICE, decode: 1 }],
     ['another device', { device: 'cuda' }, undefined],
     ['a custom session factory', { createSession: own }, undefined],
   ])('measures nothing for %s', async (_, options, expected) => {
-    expect(await modelThreads(sameFolder(folder), options, undefined)).toBe(expected);
+    expect(await modelThreads(sameFolder(folder), options, undefined)).toEqual(expected);
     expect(defaultThreads).not.toHaveBeenCalled();
   });
 });
@@ -84,19 +94,48 @@ describe('parts', () => {
     vi.mocked(defaultThreads).mockImplementation(async ({ host }) => {
       await new Promise((resolve) => setTimeout(resolve, 10));
       events.push(host ? 'measured in a host' : 'measured here');
-      return 6;
+      return CHOICE;
     });
-    await using parts = await openCheckpointParts(demo, { isolate: 'worker' });
+    await using parts = await openCheckpointParts(demo, {
+      isolate: 'worker',
+      rows: 3,
+      onThreads: (chosen) => events.push(chosen),
+    });
     parts.startLanguage();
     await Promise.all([parts.vision(), parts.language(), parts.qformer()]);
-    expect(events).toEqual(['measured in a host', 'start', 'start', { threads: 6 }, { threads: 6 }, { threads: 6 }]);
+    expect(events).toEqual([
+      'measured in a host',
+      CHOICE,
+      'start',
+      'start',
+      { threads: CHOICE },
+      { threads: CHOICE, rows: 3 },
+      { threads: CHOICE },
+    ]);
     expect(defaultThreads).toHaveBeenCalledOnce();
+  });
+
+  test.each([
+    [{ threads: 0 }, /threads must be a positive integer/],
+    [{ threads: '2' as never }, /threads must be a positive integer/],
+    [{ threads: [2] as never }, /threads must be a positive integer/],
+    [{ threads: { decode: 0 } }, /threads.decode must be a positive integer/],
+    [{ threads: { decoder: 1 } as never }, /decode/],
+    [{ rows: 0 }, /rows must be a positive integer/],
+    [{ rows: 1.5 }, /rows must be a positive integer/],
+    [{ onThreads: 1 as never }, /onThreads must be a function/],
+  ] as readonly (readonly [LoadOptions, RegExp])[])('refuse %j', async (options, message) => {
+    await expect(openCheckpointParts(demo, options)).rejects.toThrow(message);
   });
 
   test('are told of no number where there is none', async () => {
     const events = notingHosts();
     vi.mocked(defaultThreads).mockResolvedValue(undefined);
-    await using parts = await openCheckpointParts(demo, { isolate: 'worker', dtype: 'fp32' });
+    await using parts = await openCheckpointParts(demo, {
+      isolate: 'worker',
+      dtype: 'fp32',
+      onThreads: (chosen) => events.push(chosen),
+    });
     await parts.vision();
     expect(events).toEqual(['start', { dtype: 'fp32' }]);
   });

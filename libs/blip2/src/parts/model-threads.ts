@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { defined, isComplete } from '@blip2/interfaces';
 import { defaultThreads } from '@blip2/runtime';
 
 import type { ModelFolders } from '../checkpoint/model-sources.ts';
@@ -11,7 +12,7 @@ import type { ModelHosts } from './model-hosts.ts';
 const WEIGHTS = /\.(safetensors|bin|pth|pt)$/;
 
 /**
- * The number of threads for all parts of a model: as given, else what suits this machine. Found before any part is
+ * The numbers of threads for all parts of a model: as given, else what suits this machine. Found before any part is
  * created, as parts that get ready would disturb a measurement, in the vision host if there is one. Nothing where
  * sessions are left to decide for themselves: on other devices, with a custom session factory, and for small models.
  */
@@ -19,15 +20,18 @@ export async function modelThreads(
   folders: ModelFolders,
   options: LoadOptions,
   hosts: ModelHosts | undefined,
-): Promise<number | undefined> {
+): Promise<LoadOptions['threads']> {
   const { threads, device = 'cpu', createSession } = options;
-  if (threads !== undefined || device !== 'cpu' || createSession) return threads;
+  const given = typeof threads === 'object' ? threads : undefined;
+  const isGiven = given ? isComplete(given) : threads !== undefined;
+  if (isGiven || device !== 'cpu' || createSession) return threads;
   const bytes = async (): Promise<number> => {
     // Only a measurement asks for the bytes.
     await hosts?.started();
     return weightBytes(folders);
   };
-  return defaultThreads({ weightBytes: bytes, host: hosts?.vision });
+  const choice = await defaultThreads({ weightBytes: bytes, host: hosts?.vision });
+  return given ? { ...choice, ...defined(given) } : choice;
 }
 
 /** Bytes of all files with weights in the folders of the parts; none of what cannot be looked at. */

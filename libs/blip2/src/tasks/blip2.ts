@@ -1,6 +1,9 @@
+import { defined } from '@blip2/interfaces';
 import type { Blip2Processor } from '@blip2/processor';
 
 import { type AdapterSelection, noAdapters } from '../adapters/named-adapters.ts';
+import { batchingSettings } from '../batching/batching-options.ts';
+import { type BatchingStatus, shareModel } from '../batching/share-model.ts';
 import type { ModelSources } from '../checkpoint/model-sources.ts';
 import { createEncodedImages, type EncodedImage } from '../images/encoded-image.ts';
 import { type CallQueue, createCallQueue, type QueueOptions } from '../lifetime/call-queue.ts';
@@ -12,6 +15,7 @@ import { openCheckpointParts } from '../parts/checkpoint-parts.ts';
 import { loadProcessor } from '../parts/load-processor.ts';
 import { prepareParts } from '../parts/prepare-parts.ts';
 import { type Blip2Parts, type Blip2Pipeline, createPipeline } from '../pipeline/blip2-pipeline.ts';
+import type { VisualPrefix } from '../pipeline/merge-prompt.ts';
 import { expectTaskParts } from './expect-task-parts.ts';
 import { createImageTasks, type ImageTasks, type TaskPrompts } from './image-tasks.ts';
 import { chatPrompt, questionPrompt } from './prompt-templates.ts';
@@ -28,6 +32,8 @@ export interface Blip2 extends ImageTasks<EncodedImage> {
    * @throws Blip2Error `INVALID_ARGUMENT` for other names; `DISPOSED`; `MODEL_CHANGED`.
    */
   setAdapters(names: AdapterSelection): Promise<void>;
+  /** What calls share, if the model was created with `batching`. */
+  readonly batching?: BatchingStatus;
 }
 
 /** The parts and the processor that the tasks run on. */
@@ -51,28 +57,52 @@ export function createBlip2(taskParts: Blip2TaskParts, options: QueueOptions = {
   // Image features replace the image tokens of the processor, or precede the text if it inserts none.
   const imageTokenIndex = processor.numQueryTokens === undefined ? undefined : processor.imageTokenId;
   const pipeline = createPipeline(parts, { imageTokenIndex });
-  return createTasks(pipeline, processor, async () => pipeline[Symbol.asyncDispose](), createCallQueue(options));
+  const dispose = async (): Promise<void> => pipeline[Symbol.asyncDispose]();
+  return createTasks(pipeline, processor, { dispose, queue: createCallQueue(options), batching: options.batching });
+}
+
+/** What the tasks run with. */
+interface TaskRun {
+  readonly dispose: () => Promise<void>;
+  readonly queue: CallQueue;
+  readonly batching: QueueOptions['batching'];
+  readonly setAdapters?: Blip2['setAdapters'];
 }
 
 function createTasks(
   pipeline: Blip2Pipeline,
   processor: Blip2Processor,
-  dispose: () => Promise<void>,
-  queue: CallQueue,
-  setAdapters = noAdapters,
+  { dispose, queue, batching, setAdapters = noAdapters }: TaskRun,
 ): Blip2 {
+  const { language, encodePixels, status, clear } = shareModel<VisualPrefix, EncodedImage>(
+    pipeline.language,
+    {
+      encode: (pixelValues, options) => pipeline.encodeImages(pixelValues, options),
+      keep: (prefix, owner) => createEncodedImages({ language: owner }, prefix),
+    },
+    batchingSettings(batching),
+  );
   const tasks = createImageTasks<EncodedImage>(
     {
-      pipeline,
+      pipeline: { language, embedPrompt: pipeline.embedPrompt },
       processor,
-      encodePixels: async (pixelValues, options) =>
-        createEncodedImages(pipeline, await pipeline.encodeImages(pixelValues, options)),
+      encodePixels,
+      isBatched: status !== undefined,
     },
     PROMPTS,
     dispose,
     queue,
   );
-  return { ...tasks, pipeline, processor, setAdapters };
+  return {
+    ...tasks,
+    pipeline,
+    processor,
+    async setAdapters(names) {
+      await setAdapters(names);
+      await clear();
+    },
+    ...defined({ batching: status }),
+  };
 }
 
 export const Blip2: PretrainedLoader<string | ModelSources, Blip2> = {
@@ -83,6 +113,8 @@ export const Blip2: PretrainedLoader<string | ModelSources, Blip2> = {
         buildFrom(parts, assembleBlip2).then((assembled) => prepareParts(assembled, options, parts.queue)),
         loadProcessor(parts),
       ]);
-      return createTasks(model.pipeline, processor, model.dispose, parts.queue, parts.setAdapters);
+      const { queue, setAdapters } = parts;
+      const { dispose, pipeline } = model;
+      return createTasks(pipeline, processor, { dispose, queue, batching: options.batching, setAdapters });
     }),
 };

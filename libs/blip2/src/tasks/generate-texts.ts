@@ -1,4 +1,4 @@
-import { generateSteps } from '@blip2/generate';
+import { generateSteps, runAhead } from '@blip2/generate';
 
 import { isEncoded, type KeptImage, type TaskImage } from '../images/encoded-image.ts';
 import { encodeTaskImages, type ImageTools } from '../images/task-images.ts';
@@ -51,12 +51,22 @@ export function startTexts(tools: ImageTools, rows: readonly ImageText[], option
     await tools.enter?.();
     const startedAt = performance.now();
     const areKept = rows.every(({ image }) => isEncoded(image));
-    const prompt = await openPrompt(tools, { images: images.rows, tokens, areKept }, resources);
+    const { prompt, keep } = await openPrompt(tools, { images: images.rows, tokens, areKept }, resources);
+    const decode = textDecoder(processor);
+    const steps = generateSteps(pipeline.language, prompt, generation, {
+      decode,
+      defaultNewTokens: DEFAULT_NEW_TOKENS,
+    });
+    const texts = tools.isBatched === true ? runAhead(steps) : steps;
+    // A beam search leaves several rows; a description without a prompt has nothing to continue but the image.
+    if (keep && tokens && (generation.numBeams ?? 1) === 1)
+      resources.defer(async () => {
+        const [ids = []] = texts.output().sequences;
+        // The text is complete: that it cannot be kept is no failure.
+        if (options.signal?.aborted !== true) await keep(ids).catch(() => undefined);
+      });
     return {
-      generation: generateSteps(pipeline.language, prompt, generation, {
-        decode: textDecoder(processor),
-        defaultNewTokens: DEFAULT_NEW_TOKENS,
-      }),
+      generation: texts,
       before: { preprocess: tokenization + images.preprocess, encode: images.encode },
       startedAt,
       onToken,

@@ -1,10 +1,12 @@
 import { InstructBlipConfig } from '@blip2/config';
-import { expectFinite } from '@blip2/interfaces';
+import { defined, expectFinite, type PatchFeatures } from '@blip2/interfaces';
 import { InstructBlipProcessor } from '@blip2/processor';
 
 import { type AdapterSelection, noAdapters } from '../adapters/named-adapters.ts';
+import { batchingSettings } from '../batching/batching-options.ts';
+import { type BatchingStatus, shareModel } from '../batching/share-model.ts';
 import type { ModelSources } from '../checkpoint/model-sources.ts';
-import { imagesOf } from '../images/encoded-image.ts';
+import { imagesOf, type KeptImage } from '../images/encoded-image.ts';
 import { createInstructedBatch } from '../images/instructed-batch.ts';
 import { type CallQueue, createCallQueue, type QueueOptions } from '../lifetime/call-queue.ts';
 import { buildFrom } from '../lifetime/disposal-stack.ts';
@@ -39,6 +41,8 @@ export interface InstructBlip extends ImageTasks {
    * @throws Blip2Error `INVALID_ARGUMENT` for other names; `DISPOSED`; `MODEL_CHANGED`.
    */
   setAdapters(names: AdapterSelection): Promise<void>;
+  /** What calls share, if the model was created with `batching`. */
+  readonly batching?: BatchingStatus;
 }
 
 /** The parts and the processor that the tasks run on. */
@@ -65,30 +69,58 @@ export function createInstructBlip(taskParts: InstructBlipTaskParts, options: Qu
   const { processor, ...parts } = taskParts;
   const imageTokenIndex = processor.numQueryTokens === undefined ? undefined : processor.imageTokenId;
   const pipeline = createInstructBlipPipeline(parts, { imageTokenIndex });
-  return createTasks(pipeline, processor, async () => pipeline[Symbol.asyncDispose](), createCallQueue(options));
+  const dispose = async (): Promise<void> => pipeline[Symbol.asyncDispose]();
+  return createTasks(pipeline, processor, { dispose, queue: createCallQueue(options), batching: options.batching });
+}
+
+/** What the tasks run with. */
+interface TaskRun {
+  readonly dispose: () => Promise<void>;
+  readonly queue: CallQueue;
+  readonly batching: QueueOptions['batching'];
+  readonly setAdapters?: InstructBlip['setAdapters'];
 }
 
 function createTasks(
   pipeline: InstructBlipPipeline,
   processor: InstructBlipProcessor,
-  dispose: () => Promise<void>,
-  queue: CallQueue,
-  setAdapters = noAdapters,
+  { dispose, queue, batching, setAdapters = noAdapters }: TaskRun,
 ): InstructBlip {
+  const { vision, qformer, projection } = pipeline;
+  const { language, encodePixels, status, clear } = shareModel<PatchFeatures, KeptImage>(
+    pipeline.language,
+    {
+      encode: async (pixelValues, options) =>
+        expectFinite('vision encoder', await encodePatches(vision, pixelValues, options)),
+      keep: (patches, owner) =>
+        imagesOf(
+          createInstructedBatch({ language: owner, qformer, projection }, processor.qformerTokenizer, patches),
+          patches.dims[0],
+        ),
+    },
+    batchingSettings(batching),
+  );
   const tasks = createImageTasks(
     {
-      pipeline,
+      pipeline: { language, embedPrompt: pipeline.embedPrompt },
       processor,
-      async encodePixels(pixelValues, options) {
-        const patches = expectFinite('vision encoder', await encodePatches(pipeline.vision, pixelValues, options));
-        return imagesOf(createInstructedBatch(pipeline, processor.qformerTokenizer, patches), patches.dims[0]);
-      },
+      encodePixels,
+      isBatched: status !== undefined,
     },
     PROMPTS,
     dispose,
     queue,
   );
-  return { ...tasks, pipeline, processor, setAdapters };
+  return {
+    ...tasks,
+    pipeline,
+    processor,
+    async setAdapters(names) {
+      await setAdapters(names);
+      await clear();
+    },
+    ...defined({ batching: status }),
+  };
 }
 
 export const InstructBlip: PretrainedLoader<string | ModelSources, InstructBlip> = {
@@ -99,6 +131,8 @@ export const InstructBlip: PretrainedLoader<string | ModelSources, InstructBlip>
         buildFrom(parts, assembleInstructBlip).then((assembled) => prepareParts(assembled, options, parts.queue)),
         loadInstructProcessor(parts),
       ]);
-      return createTasks(model.pipeline, processor, model.dispose, parts.queue, parts.setAdapters);
+      const { queue, setAdapters } = parts;
+      const { dispose, pipeline } = model;
+      return createTasks(pipeline, processor, { dispose, queue, batching: options.batching, setAdapters });
     }),
 };

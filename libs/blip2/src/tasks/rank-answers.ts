@@ -53,8 +53,9 @@ export async function rankAnswers(
   await tools.enter?.();
   signal?.throwIfAborted();
   const source = { images: images.rows, tokens: tokenizePrompts(tools, [prompt]), areKept: isEncoded(image) };
-  const opened = await openPrompt(tools, source, resources);
+  const { prompt: opened, keep } = await openPrompt(tools, source, resources);
   const [scored = []] = await sequenceLogProbs(language, opened, rows, defined({ signal }));
+  await keep?.([]).catch(() => undefined);
   const scores = scored.map(({ sum }, index) => ({ logProb: sum, logProbPerToken: sum / (rows[index]?.length || 1) }));
   const probabilities = softmax(scores.map((score) => score[rankBy]));
   return answers

@@ -1,7 +1,7 @@
 import type { GenerationPrompt } from '@blip2/generate';
 import { type AttentionMask, type Decoding, defined, onesMask, stackRows, type TokenIds } from '@blip2/interfaces';
 
-import { forkPrefix, type KeptImage } from '../images/encoded-image.ts';
+import { type EncodedBatch, forkPrefix, type KeptImage } from '../images/encoded-image.ts';
 import { onlyResult } from '../images/image-list.ts';
 import type { TaskProcessor, TaskTools } from '../images/task-images.ts';
 import type { DisposalStack } from '../lifetime/disposal-stack.ts';
@@ -50,6 +50,13 @@ export function imageIds({ numQueryTokens = 0, imageTokenId = 0 }: TaskProcessor
   return new Array<number>(numQueryTokens).fill(imageTokenId);
 }
 
+/** A prompt, and how to keep it for later ones. */
+export interface OpenedPrompt {
+  readonly prompt: GenerationPrompt;
+  /** Keeps what has been processed, `newIds` of the answer included, if the image is kept. Call it before disposal. */
+  readonly keep?: (newIds: TokenIds) => Promise<void>;
+}
+
 /**
  * Joins images and prompts row by row. If a causal model has prefilled an image before, or needs it for several rows,
  * its key-value cache is forked and only the text is prefilled. The fork goes to `resources`.
@@ -58,17 +65,16 @@ export async function openPrompt(
   tools: TaskTools,
   { images, tokens, areKept }: PromptRows,
   resources: DisposalStack,
-): Promise<GenerationPrompt> {
+): Promise<OpenedPrompt> {
   const { pipeline, processor } = tools;
   const isCausal = pipeline.language.architecture === 'causal';
   const rows: TokenRows | undefined = tokens ?? startTokens(tools, images.length);
   const [first] = images;
   const isOneBatch = images.every(({ batch }) => batch === first?.batch);
-  const isPrefixReused = areKept || new Set(images).size < images.length;
+  const isPrefixReused = areKept || first?.batch.states?.isEnabled === true || new Set(images).size < images.length;
   const { readPrefix } = first?.batch ?? {};
   if (readPrefix && rows && isCausal && isOneBatch && isPrefixReused) {
-    const decoding = resources.use(await forkPrefix(readPrefix));
-    return continuePrefix(processor, decoding, images, rows);
+    return continueImages(processor, readPrefix, { images, rows }, resources);
   }
   const before = imageIds(processor);
   const { promptIds, ...prompt } = await pipeline.embedPrompt({
@@ -79,7 +85,38 @@ export async function openPrompt(
     }),
   });
   // Penalties apply to the prompt of a causal model; the decoder of a seq2seq model starts with its own ids.
-  return isCausal ? { ...prompt, promptIds } : prompt;
+  return { prompt: isCausal ? { ...prompt, promptIds } : prompt };
+}
+
+/** Continues images that have been prefilled, or an earlier prompt about the only one. */
+async function continueImages(
+  processor: TaskProcessor,
+  readPrefix: EncodedBatch['readPrefix'],
+  { images, rows }: { readonly images: readonly KeptImage[]; readonly rows: TokenRows },
+  resources: DisposalStack,
+): Promise<OpenedPrompt> {
+  const [only, ...others] = images;
+  const [ids] = rows.ids;
+  const states = others.length === 0 ? only?.batch.states : undefined;
+  if (!only || !ids || states?.isEnabled !== true) {
+    return { prompt: await continuePrefix(processor, resources.use(await forkPrefix(readPrefix)), images, rows) };
+  }
+  const { row } = only;
+  const known = await states.find(row, ids);
+  const decoding = resources.use(known?.decoding ?? (await forkPrefix(readPrefix)));
+  if (known) await decoding.extend({ ids: [ids.slice(known.shared)] });
+  else await decoding.extend({ ids: [ids], parents: [row] });
+  const before = decoding.length - ids.length;
+  return {
+    prompt: { decoding, promptIds: [[...imageIds(processor), ...ids]] },
+    async keep(newIds) {
+      // The last token has not been processed. Its position may hold a rejected guess of prompt lookup instead.
+      const processed = [...ids, ...newIds.slice(0, -1)].slice(0, decoding.length - before);
+      const fork = await decoding.fork();
+      await fork.crop(before + processed.length);
+      await states.add(row, processed, fork);
+    },
+  };
 }
 
 async function continuePrefix(

@@ -44,7 +44,9 @@ function rotaryJson(json: JsonObject, type: 'full_attention' | 'sliding_attentio
     return isFull ? json : { rope_theta: ownValue(json, 'rope_local_base_freq') ?? LOCAL_THETA };
   const own = ownValue(expectObject(byType, 'rope_parameters'), type) ?? {};
   const theta = isFull ? ownValue(json, 'rope_theta') : ownValue(json, 'rope_local_base_freq');
-  return { ...(theta !== undefined && { rope_theta: theta }), rope_parameters: own };
+  // HF looks for `truncate` outside of the objects by type, where it never is.
+  const { truncate: _, ...parameters } = expectObject(own, 'rope_parameters');
+  return { ...(theta !== undefined && { rope_theta: theta }), rope_parameters: parameters };
 }
 
 function derive(stored: RotaryDecoderFields & Gemma3TextFields, source: ConfigSource): Gemma3TextDerived {

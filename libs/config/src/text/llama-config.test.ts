@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 
 import { LlamaConfig } from './llama-config.ts';
+import { defineRotaryDecoderConfig, ROTARY_DEFAULTS, type RotaryDecoderConfig } from './rotary-decoder-config.ts';
 import { TextConfig } from './text-config.ts';
 
 describe('LlamaConfig', () => {
@@ -57,8 +58,7 @@ describe('LlamaConfig', () => {
   });
 
   test.each([
-    ['dynamic', { rope_scaling: { type: 'dynamic', factor: 2 } }],
-    ['yarn', { rope_parameters: { rope_type: 'yarn', rope_theta: 5e5 } }],
+    ['ntk', { rope_scaling: { type: 'ntk', factor: 2 } }],
     ['0.5', { rope_parameters: { partial_rotary_factor: 0.5 } }],
     ['an object', { rope_scaling: { rope_type: {} } }],
   ])('rejects unsupported rotary parameters: %s', (name, json) => {
@@ -73,6 +73,20 @@ describe('LlamaConfig', () => {
     ['none', {}, undefined],
     ['linear by its older name', { rope_scaling: { type: 'linear', factor: 2 } }, { type: 'linear', factor: 2 }],
     ['linear', { rope_parameters: { rope_type: 'linear', factor: 2.5 } }, { type: 'linear', factor: 2.5 }],
+    ['dynamic', { rope_scaling: { type: 'dynamic', factor: 2 } }, { type: 'dynamic', factor: 2 }],
+    [
+      'yarn with defaults',
+      { max_position_embeddings: 64, rope_parameters: { rope_type: 'yarn', original_max_position_embeddings: 16 } },
+      {
+        type: 'yarn',
+        factor: 4,
+        attentionFactor: 0.1 * Math.log(4) + 1,
+        originalMaxPositionEmbeddings: 16,
+        betaFast: 32,
+        betaSlow: 1,
+        truncate: true,
+      },
+    ],
     [
       'llama3 with its positions',
       { rope_scaling: { ...llama3, original_max_position_embeddings: 64 } },
@@ -157,4 +171,20 @@ describe('LlamaConfig', () => {
       expect.objectContaining({ code: 'UNSUPPORTED_ARCHITECTURE' }),
     );
   });
+});
+
+test('a family may rotate a part of each head, with a default of its own', () => {
+  const format = defineRotaryDecoderConfig<RotaryDecoderConfig & { readonly modelType: 'partial' }, object>({
+    modelType: 'partial',
+    defaults: { ...ROTARY_DEFAULTS, hiddenSize: 32, heads: 2 },
+    fields: {},
+    derived: [],
+    derive: () => ({}),
+    partialRotary: 0.25,
+  });
+  const rotaryDim = (json: object): number => format.fromJson({ model_type: 'partial', ...json }).rotaryDim;
+  expect(rotaryDim({})).toBe(4);
+  expect(rotaryDim({ partial_rotary_factor: 0.5 })).toBe(8);
+  expect(rotaryDim({ rope_parameters: { rope_type: 'default', partial_rotary_factor: 1 } })).toBe(16);
+  expect(rotaryDim({ rope_parameters: { rope_type: 'default', rope_theta: 100 } })).toBe(4);
 });

@@ -130,8 +130,11 @@ export interface RotaryDecoderDefinition<C extends RotaryDecoderConfig, Own exte
   /** Members that derive from stored fields, and their names. */
   readonly derived: readonly (keyof Derived & string)[];
   derive(stored: RotaryDecoderFields & Own, source: ConfigSource): Derived;
-  /** Whether a part of each head may be rotated. Default false: refused, as the HF class rotates all of it. */
-  readonly partialRotary?: boolean;
+  /**
+   * Whether a part of each head may be rotated; a number is the part that is rotated if the file states none. Default
+   * false: refused, as the HF class rotates all of it.
+   */
+  readonly partialRotary?: boolean | number;
   /** The rotary parameters within a configuration that has several. Default: the configuration. */
   rotaryJson?(json: JsonObject): JsonObject;
   /** Whether heads must divide the hidden size. Default true. */

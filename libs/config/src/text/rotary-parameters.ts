@@ -22,8 +22,8 @@ export interface RotaryParameters {
 export interface RotaryModel {
   /** The default of the original number of positions of `llama3`. */
   readonly maxPositionEmbeddings: number;
-  /** Whether the architecture can rotate a part of each head. */
-  readonly partialRotary: boolean;
+  /** Whether the architecture can rotate a part of each head; a number is the default of that part. */
+  readonly partialRotary: boolean | number;
 }
 
 /**
@@ -62,10 +62,11 @@ export function rotaryParameters(
   return { base, scaling, rotatedPart };
 }
 
-function rotatedPartOf(parameters: JsonObject, where: string, partialRotary: boolean): number {
-  const part = ownValue(parameters, PARTIAL) ?? 1;
+function rotatedPartOf(parameters: JsonObject, where: string, partialRotary: RotaryModel['partialRotary']): number {
+  const isPartial = partialRotary !== false;
+  const part = ownValue(parameters, PARTIAL) ?? (typeof partialRotary === 'number' ? partialRotary : 1);
   const isKnown = typeof part === 'number' && part > 0 && part <= 1;
-  if (part === 1 || (partialRotary && isKnown)) return part;
+  if (part === 1 || (isPartial && isKnown)) return part;
   const got = { got: show(part), where: `${where}.${PARTIAL}` };
   if (!isKnown)
     throw new Blip2Error('INVALID_CONFIG', `${PARTIAL} has an invalid value`, {

@@ -25,3 +25,15 @@ test('an adapter that Python downloaded is complete with its weights, without th
   await writeFile(join(snapshot, 'adapter_model.safetensors'), 'weights');
   expect(await find()).toBe(snapshot);
 });
+
+test('a model of open_clip that Python downloaded is complete with its own files', async () => {
+  const folder = join(cache, 'models--me--clip/snapshots', COMMIT);
+  await mkdir(folder, { recursive: true });
+  await mkdir(join(cache, 'models--me--clip/refs'));
+  await writeFile(join(cache, 'models--me--clip/refs/main'), COMMIT);
+  await writeFile(join(folder, 'open_clip_config.json'), '{}');
+  const find = (): Promise<string> => cachedSnapshot(cache, 'me/clip', 'main', 'model');
+  await expect(find()).rejects.toMatchObject({ code: 'OFFLINE', details: { got: 'no model.safetensors' } });
+  await writeFile(join(folder, 'open_clip_model.safetensors'), 'weights');
+  expect(await find()).toBe(folder);
+});

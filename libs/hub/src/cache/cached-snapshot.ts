@@ -1,12 +1,13 @@
 import { readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { INDEX_FILE, PICKLED_FILE, readShardIndex, SINGLE_FILE } from '@blip2/files';
+import { INDEX_FILE, OPEN_CLIP_CONFIG, OPEN_CLIP_FILE, PICKLED_FILE, readShardIndex, SINGLE_FILE } from '@blip2/files';
 import { Blip2Error, defined } from '@blip2/interfaces';
 
 import {
   ADAPTER_CONFIG,
   ADAPTER_WEIGHTS,
+  CONFIG_FILE,
   type DownloadScope,
   neededFiles,
   SMALL_FILES,
@@ -112,12 +113,15 @@ async function essentialFiles(
 
 async function essentialModelFiles(folder: string, names: readonly string[]): Promise<readonly string[]> {
   const isAdapter = names.includes(ADAPTER_CONFIG) && !names.includes(SINGLE_FILE) && !names.includes(INDEX_FILE);
-  return isAdapter ? [ADAPTER_CONFIG, ADAPTER_WEIGHTS] : ['config.json', ...(await essentialWeights(folder, names))];
+  if (isAdapter) return [ADAPTER_CONFIG, ADAPTER_WEIGHTS];
+  const isOpenClip = !names.includes(CONFIG_FILE) && names.includes(OPEN_CLIP_CONFIG);
+  return [isOpenClip ? OPEN_CLIP_CONFIG : CONFIG_FILE, ...(await essentialWeights(folder, names))];
 }
 
 async function essentialWeights(folder: string, names: readonly string[]): Promise<Iterable<string>> {
   if (!names.includes(SINGLE_FILE) && (await fileSize(join(folder, INDEX_FILE))) !== undefined)
     return new Set((await readShardIndex(await realpath(join(folder, INDEX_FILE)))).values());
+  if (!names.includes(SINGLE_FILE) && names.includes(OPEN_CLIP_FILE)) return [OPEN_CLIP_FILE];
   // Pickled weights are reported when the model is opened.
   return names.some((name) => PICKLED_FILE.test(name)) ? [] : [SINGLE_FILE];
 }

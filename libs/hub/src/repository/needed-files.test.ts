@@ -28,3 +28,20 @@ test.each([
 ])('an adapter with %s is refused', (_, paths, message) => {
   expect(() => needed(...paths)).toThrow(message);
 });
+
+test('a repository of open_clip alone: its configuration and its weights', () => {
+  expect(needed('README.md', 'open_clip_config.json', 'open_clip_model.safetensors', 'tokenizer.json')).toEqual([
+    'open_clip_config.json',
+    'tokenizer.json',
+    'open_clip_model.safetensors',
+  ]);
+  expect(() => needed('open_clip_config.json', 'open_clip_pytorch_model.bin')).toThrow(
+    /pickled.*got open_clip_pytorch_model\.bin/,
+  );
+});
+
+test('the weights of a model come before those that open_clip saved next to it', () => {
+  const files = needed('config.json', 'model.safetensors', 'open_clip_config.json', 'open_clip_model.safetensors');
+  expect(files).toContain('model.safetensors');
+  expect(files).not.toContain('open_clip_model.safetensors');
+});

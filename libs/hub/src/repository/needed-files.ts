@@ -1,4 +1,4 @@
-import { INDEX_FILE, PICKLED_FILE, SINGLE_FILE } from '@blip2/files';
+import { INDEX_FILE, OPEN_CLIP_CONFIG, OPEN_CLIP_FILE, PICKLED_FILE, SINGLE_FILE } from '@blip2/files';
 import { Blip2Error, defined } from '@blip2/interfaces';
 
 import type { RepositoryFile } from './repository-files.ts';
@@ -7,7 +7,10 @@ import { indexEntry } from './shard-files.ts';
 /** Which files of a repository to download: those of the whole model, or those of its processor and tokenizers. */
 export type DownloadScope = 'model' | 'processor';
 
-const CONFIG_FILE = 'config.json';
+/** Configuration of a model. */
+export const CONFIG_FILE = 'config.json';
+/** The files of which a model has one. */
+const WEIGHT_FILES: readonly string[] = [SINGLE_FILE, INDEX_FILE, OPEN_CLIP_FILE];
 /** Configuration of a PEFT adapter, in a repository without a model. */
 export const ADAPTER_CONFIG = 'adapter_config.json';
 /** Weights of a PEFT adapter. */
@@ -26,7 +29,7 @@ const PROCESSOR_FILES: readonly string[] = [
 /** Paths of all needed files but the weights, by scope. */
 export const SMALL_FILES: Readonly<Record<DownloadScope, ReadonlySet<string>>> = {
   processor: new Set(PROCESSOR_FILES),
-  model: new Set([CONFIG_FILE, ADAPTER_CONFIG, 'generation_config.json', ...PROCESSOR_FILES]),
+  model: new Set([CONFIG_FILE, OPEN_CLIP_CONFIG, ADAPTER_CONFIG, 'generation_config.json', ...PROCESSOR_FILES]),
 };
 
 function tokenizerFiles(folder: string): string[] {
@@ -56,7 +59,7 @@ export function filesInScope(
 
 /** Whether a file belongs to a model but not to a processor. */
 export function isModelFile(path: string): boolean {
-  return path === CONFIG_FILE || path === INDEX_FILE || path.endsWith('.safetensors');
+  return path === CONFIG_FILE || path === OPEN_CLIP_CONFIG || path === INDEX_FILE || path.endsWith('.safetensors');
 }
 
 /**
@@ -80,7 +83,7 @@ export function neededFiles(
   }
   const has = (name: string): boolean => files.some(({ path }) => path === name);
   if (has(ADAPTER_CONFIG) && has(ADAPTER_WEIGHTS)) return files;
-  if (!has(CONFIG_FILE) && !has(ADAPTER_CONFIG))
+  if (!has(CONFIG_FILE) && !has(OPEN_CLIP_CONFIG) && !has(ADAPTER_CONFIG))
     throw new Blip2Error('MISSING_FILE', 'The repository has no config.json', layout);
   const missing = shards && [...shards].find((name) => !files.some(({ path }) => path === name));
   if (missing !== undefined)
@@ -89,7 +92,7 @@ export function neededFiles(
       got: missing,
       fix: 'Use another revision, or tell the owner of the repository',
     });
-  if (files.some(({ path }) => path === SINGLE_FILE || path === INDEX_FILE)) return files;
+  if (files.some(({ path }) => WEIGHT_FILES.includes(path))) return files;
   const pickled = tree.find(({ path }) => PICKLED_FILE.test(path));
   throw new Blip2Error(
     'MISSING_FILE',
@@ -109,7 +112,7 @@ export function neededFiles(
 
 /**
  * The weight files that `openCheckpoint` opens: the single file if it exists, else the index and the files that it
- * names, else the weights of an adapter.
+ * names, else the file of open_clip or the weights of an adapter.
  */
 function weightFiles(
   tree: readonly RepositoryFile[],
@@ -119,5 +122,6 @@ function weightFiles(
   if (single) return [single];
   const index = indexEntry(tree);
   if (index) return [index, ...tree.filter(({ path }) => shards?.has(path) === true)];
-  return tree.filter(({ path }) => path === ADAPTER_WEIGHTS);
+  const clip = tree.filter(({ path }) => path === OPEN_CLIP_FILE);
+  return clip.length > 0 ? clip : tree.filter(({ path }) => path === ADAPTER_WEIGHTS);
 }

@@ -21,6 +21,8 @@ export interface CausalArchitecture {
   buildDecoder(request: CausalRequest, store: WeightSource): WrittenModel<CausalSignature>;
   /** Positions that windowed layers attend to; undefined if no layer has a window. */
   readonly window?: number | undefined;
+  /** Whether a row does not depend on the lengths of others. Default: true. */
+  readonly isJoinable?: boolean;
   /** The position inputs of the last `count` positions of a mask over all positions so far. */
   positionInputs(mask: AttentionMask, count: number, use: 'decoding' | 'forward'): PositionInputs;
 }

@@ -16,7 +16,7 @@ import { asRows, type LazySessions, rowsTensor } from '@blip2/runtime';
 import { DECODING } from '../decoder-outputs.ts';
 import { causalBias } from '../decoding/causal-bias.ts';
 import { type CausalStep, type CausalStepOutput, startCausalDecoding } from '../decoding/causal-decoding.ts';
-import { decodingName, storeForRows } from '../decoding/decode-stores.ts';
+import { decodingName, decodingPhase, storeForStep } from '../decoding/decode-stores.ts';
 import { expectPrompt } from '../decoding/expect-prompt.ts';
 import type { CacheSize } from '../decoding/key-value-cache.ts';
 import {
@@ -59,6 +59,7 @@ export function createCausalLanguageModel(
   const stepper = {
     cacheSize: cacheSizeOf(sizes),
     maxPositions,
+    isJoinable: architecture.isJoinable ?? true,
     embed,
     step: (step: CausalStep) => decodeStep(architecture, sessions, step),
   };
@@ -91,7 +92,7 @@ export async function prepareCausalLanguageModel(
 }
 
 function openEmbedding(architecture: CausalArchitecture, sessions: LazySessions): Promise<Session<EmbeddingSignature>> {
-  return sessions.get('embedding', () => architecture.buildEmbedding());
+  return sessions.get('embedding', () => architecture.buildEmbedding(), 'lookup');
 }
 
 function cacheSizeOf({ layers, keyValueHeads: heads, headSize }: CausalSizes): CacheSize {
@@ -103,7 +104,12 @@ function openDecoder(
   sessions: LazySessions,
   store: WeightStore,
 ): Promise<Session<CausalSignature>> {
-  return sessions.get(decodingName(architecture.stores, store), () => architecture.buildDecoder(DECODING, store));
+  const { stores } = architecture;
+  return sessions.get(
+    decodingName(stores, store),
+    () => architecture.buildDecoder(DECODING, store),
+    decodingPhase(stores, store),
+  );
 }
 
 async function decodeStep(
@@ -115,8 +121,12 @@ async function decodeStep(
     stores,
     sizes: { layers },
   } = architecture;
-  const [batch, sequence] = step.inputsEmbeds.dims;
-  const session = await openDecoder(architecture, sessions, storeForRows(stores, batch * sequence));
+  const [rows, sequence] = step.inputsEmbeds.dims;
+  const session = await openDecoder(
+    architecture,
+    sessions,
+    storeForStep(stores, { rows, sequence, firstRows: step.firstRows }),
+  );
   const past = range(layers).flatMap(
     (layer) =>
       [

@@ -39,6 +39,8 @@ export interface CausalDefinition<C extends TextConfigMembers> {
   readonly positionValues?: PositionValues<C>;
   /** Positions that windowed layers attend to; undefined if no layer has a window. */
   window?(config: C): number | undefined;
+  /** Whether a row does not depend on the lengths of others, so that decodings can be joined. Default: true. */
+  isJoinable?(config: C): boolean;
   /** Names of the token embedding below the path of the language model. It may be tied to the head. */
   readonly tokenEmbeddings: readonly string[];
   /** Linear layers with a precision of their own. */
@@ -53,15 +55,16 @@ export function defineCausalLanguageModel<C extends TextConfigMembers>(
   const decoderGraph = (config: C, weights: WeightFinder, prefix: string): void =>
     void buildDecoder(config, weights, prefix, DECODING);
 
-  const architecture = ({ config, weights }: PartContext<C, PartWeights, object>): CausalArchitecture => ({
+  const architecture = ({ config, weights, options }: PartContext<C, PartWeights, object>): CausalArchitecture => ({
     sizes: definition.sizes(config),
     maxPositions: definition.maxPositions(config),
     specialTokens: specialTokens(config),
     outputDefaults: config,
-    stores: storesByRows(weights),
+    stores: storesByRows(weights, options),
     buildEmbedding: () => buildEmbedding(config, weights.original ?? weights.store, weights.prefix),
     buildDecoder: (request, store) => buildDecoder(config, store, weights.prefix, request),
     window: definition.window?.(config),
+    isJoinable: definition.isJoinable?.(config) ?? true,
     positionInputs: (mask, count, use) => definition.positionInputs(config, mask, count, use),
   });
   return definePart({
@@ -99,7 +102,7 @@ function exportCausal<C extends TextConfigMembers>(
     store,
     window: definition.window?.(config),
     positionValues,
-    build: (request) => buildDecoder(config, store, prefix, request),
+    build: (request, source) => buildDecoder(config, source, prefix, request),
   });
   return [
     { name: EMBED_TOKENS, model: buildEmbedding(config, original, prefix) },

@@ -53,6 +53,8 @@ export function defineRotaryLanguageModel<C extends RotaryConfigOf>({
     positionInputs,
     positionValues,
     window: (config) => windowOf(config, config.numHiddenLayers),
+    // The factors of longrope depend on the longest row.
+    isJoinable: ({ ropeScaling }) => ropeScaling?.type !== 'longrope',
     tokenEmbeddings: [ROTARY_TOKEN_EMBEDDING],
     sensitive: [sensitiveHead('embed_tokens')],
   });

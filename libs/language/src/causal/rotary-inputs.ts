@@ -101,10 +101,12 @@ function expectOneRotation({ ropeScaling }: RotaryConfig, mask: AttentionMask, c
  */
 export function rotaryFrequencies({ rotaryDim, ropeTheta, ropeScaling }: RotaryConfig, length = 1): Float32Array {
   const divisors = ropeScaling?.type === 'longrope' ? longropeDivisors(ropeScaling, length) : undefined;
+  const kept = ropeScaling?.type === 'yarn' ? yarnKept({ rotaryDim, ropeTheta, ropeScaling }) : undefined;
   return Float32Array.from({ length: rotaryDim / 2 }, (_, pair) => {
     const exponent = (2 * pair) / rotaryDim;
     if (divisors) return 1 / (Math.fround(divisors[pair] ?? 1) * ropeTheta ** exponent);
-    return scaledFrequency(Math.fround(1 / ropeTheta ** exponent), ropeScaling);
+    const frequency = Math.fround(1 / ropeTheta ** exponent);
+    return kept ? kept(pair, frequency) : scaledFrequency(frequency, ropeScaling);
   });
 }
 
@@ -115,9 +117,40 @@ function longropeDivisors(
   return length > originalMaxPositionEmbeddings ? longFactor : shortFactor;
 }
 
+/** The frequency of a pair with `yarn`, from that without scaling. */
+function yarnKept({
+  rotaryDim,
+  ropeTheta,
+  ropeScaling,
+}: RotaryConfig & { readonly ropeScaling: RotaryScaling & { readonly type: 'yarn' } }): (
+  pair: number,
+  frequency: number,
+) => number {
+  const { factor, originalMaxPositionEmbeddings: original, betaFast, betaSlow, truncate } = ropeScaling;
+  // The pair that turns so often within the original length.
+  const pairOf = (turns: number): number =>
+    (rotaryDim * Math.log(original / (turns * 2 * Math.PI))) / (2 * Math.log(ropeTheta));
+  const [low, high] = [pairOf(betaFast), pairOf(betaSlow)];
+  const first = Math.max(truncate ? Math.floor(low) : low, 0);
+  const last = Math.min(truncate ? Math.ceil(high) : high, rotaryDim - 1);
+  const length = first === last ? SMALLEST_RANGE : last - first;
+  return (pair, frequency) => {
+    const divided = Math.min(1, Math.max(0, (pair - first) / length));
+    return (frequency / factor) * divided + frequency * (1 - divided);
+  };
+}
+
+/** Length of an empty range of pairs, as in HF. */
+const SMALLEST_RANGE = 0.001;
+
+/** Factor of cosines and sines. */
+export function rotationFactor({ ropeScaling }: Pick<RotaryConfig, 'ropeScaling'>): number {
+  return ropeScaling && 'attentionFactor' in ropeScaling ? ropeScaling.attentionFactor : 1;
+}
+
 function scaledFrequency(frequency: number, scaling: RotaryScaling | undefined): number {
-  if (!scaling || scaling.type === 'longrope') return frequency;
-  if (scaling.type === 'linear') return frequency / scaling.factor;
+  if (scaling?.type === 'linear') return frequency / scaling.factor;
+  if (scaling?.type !== 'llama3') return frequency;
   const { factor, lowFreqFactor, highFreqFactor, originalMaxPositionEmbeddings } = scaling;
   const wavesInText = (originalMaxPositionEmbeddings * frequency) / (2 * Math.PI);
   const kept = Math.min(1, Math.max(0, (wavesInText - lowFreqFactor) / (highFreqFactor - lowFreqFactor)));
@@ -133,7 +166,7 @@ export function rotations(config: RotaryConfig, positions: readonly (readonly nu
   const flat = positions.flat();
   const length = flat.reduce((longest, position) => Math.max(longest, position + 1), 1);
   const frequencies = rotaryFrequencies(config, length);
-  const factor = config.ropeScaling?.type === 'longrope' ? config.ropeScaling.attentionFactor : 1;
+  const factor = rotationFactor(config);
   const angles = Float32Array.from(
     { length: flat.length * pairs },
     (_, index) => (flat[Math.floor(index / pairs)] ?? 0) * (frequencies[index % pairs] ?? 0),

@@ -4,45 +4,16 @@ import {
   type Decoding,
   type Extension,
   type Logits,
+  pickRows,
   type TokenEmbeddings,
-  type TokenIds,
 } from '@blip2/interfaces';
 
+import type { CachedStepper, RowMemory } from './cached-stepper.ts';
 import { causalBias } from './causal-bias.ts';
-import { expectEndsUnpadded, expectZerosAndOnes } from './expect-prompt.ts';
-import { type CacheSize, KeyValueCache, type NewRows } from './key-value-cache.ts';
-
-/** The immutable state of a decoding in addition to its cache: what the encoder computed for each row. */
-export interface RowMemory<M> {
-  /** The state of rows that continue rows `parents`. */
-  pick(parents: readonly number[]): M;
-}
-
-/** One step of a decoder: new positions against a cache. */
-export interface CachedStep<M> {
-  readonly inputsEmbeds: TokenEmbeddings;
-  /** Mask over past and new positions. */
-  readonly attentionMask: AttentionMask;
-  readonly cache: KeyValueCache;
-  readonly memory: M;
-  readonly bias: ReturnType<typeof causalBias>;
-  /** Indices of the new positions to compute logits for. */
-  readonly logitPositions: readonly number[];
-}
-
-export interface CachedStepOutput {
-  readonly logits: Logits;
-  readonly newKeys: readonly NewRows[];
-  readonly newValues: readonly NewRows[];
-}
-
-/** What a language model supplies for decoding. Everything else is shared. */
-export interface CachedStepper<M> {
-  readonly cacheSize: CacheSize;
-  readonly maxPositions: number;
-  embed(ids: readonly TokenIds[]): Promise<TokenEmbeddings>;
-  step(step: CachedStep<M>): Promise<CachedStepOutput>;
-}
+import { commonPadding, countOnes, expectMask, inputsEmbedsMask, lastPosition, paddedMask } from './decoding-masks.ts';
+import { expectEndsUnpadded } from './expect-prompt.ts';
+import { expectRows } from './expect-rows.ts';
+import { KeyValueCache } from './key-value-cache.ts';
 
 /** Runs the first positions of a decoder and returns the decoding that continues them. */
 export async function startCachedDecoding<M extends RowMemory<M>>(
@@ -64,6 +35,12 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
   /** Mask over the positions of the cache. */
   #mask: AttentionMask;
   #logits: Logits | undefined;
+  /** Rows have been appended, so that padding does not count as positions. */
+  #isJoined = false;
+  /** Slots at the start that are padding in every row, and do not count. */
+  #padding = 0;
+  readonly append?: NonNullable<Decoding['append']>;
+  #firstRows: number | undefined;
 
   constructor(stepper: CachedStepper<M>, memory: M, cache: KeyValueCache, mask: AttentionMask, logits?: Logits) {
     this.#stepper = stepper;
@@ -71,10 +48,15 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
     this.#cache = cache;
     this.#mask = mask;
     this.#logits = logits;
+    if (memory.join) this.append = async (other, rows) => this.#append(other, rows);
   }
 
   get length(): number {
-    return this.#cache?.length ?? 0;
+    return (this.#cache?.length ?? 0) - this.#padding;
+  }
+
+  get byteLength(): number {
+    return this.#cache?.byteLength ?? 0;
   }
 
   get logits(): Logits {
@@ -99,7 +81,10 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
       });
     }
     // Checked before rows are reordered, so that a refused step changes nothing.
-    this.#expectRoom(cache.length, inputsEmbeds);
+    this.#expectRoom(
+      inputsEmbeds,
+      more.parents?.map((parent) => this.#mask[parent] ?? []),
+    );
     const newMask = more.attentionMask ?? inputsEmbedsMask(inputsEmbeds);
     expectMask(newMask, inputsEmbeds);
     // Logits are those after the last position, of every row.
@@ -108,7 +93,11 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
       cache.reorder(more.parents);
       this.#memory = this.#memory.pick(more.parents);
       this.#mask = more.parents.map((parent) => this.#mask[parent] ?? []);
+      this.#updatePadding();
     }
+    // Several positions are a prompt; other texts follow it. Where texts join and leave, each step decides anew.
+    const isFirst = this.#isJoined || this.#firstRows === undefined;
+    this.#firstRows = inputsEmbeds.dims[1] > 1 ? undefined : isFirst ? rows : this.#firstRows;
     return this.read(inputsEmbeds, newMask, more.logits ?? 'last');
   }
 
@@ -116,7 +105,12 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
   async read(inputsEmbeds: TokenEmbeddings, newMask: AttentionMask, scored: 'last' | 'all'): Promise<Logits> {
     const cache = this.#open();
     const sequence = inputsEmbeds.dims[1];
-    this.#expectRoom(cache.length, inputsEmbeds);
+    this.#expectRoom(inputsEmbeds);
+    if (this.#padding > 0 && cache.length + sequence > cache.capacity) {
+      cache.compact(this.#padding, sequence);
+      this.#mask = this.#mask.map((row) => row.slice(this.#padding));
+      this.#padding = 0;
+    }
     const attentionMask = newMask.map((row, index) => [...(this.#mask[index] ?? []), ...row]);
     const { logits, newKeys, newValues } = await this.#stepper.step({
       inputsEmbeds,
@@ -124,6 +118,7 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
       cache,
       memory: this.#memory,
       bias: causalBias(attentionMask, cache.length, cache.capacity, sequence),
+      firstRows: this.#firstRows ?? inputsEmbeds.dims[0],
       logitPositions: scored === 'all' ? Array.from({ length: sequence }, (_, index) => index) : [sequence - 1],
     });
     cache.append(newKeys, newValues);
@@ -132,23 +127,71 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
     return logits;
   }
 
-  async fork(): Promise<Decoding> {
-    return new CachedDecoding(this.#stepper, this.#memory, this.#open().fork(), this.#mask, this.#logits);
+  async fork(rows?: readonly number[]): Promise<Decoding> {
+    if (rows) return this.#pick(rows);
+    const cache = this.#open().fork();
+    return this.#twin(this.#memory.copy?.() ?? this.#memory, cache, this.#mask, this.#logits);
   }
 
   async crop(length: number): Promise<void> {
     const cache = this.#open();
-    if (!Number.isInteger(length) || length < 1 || length > cache.length) {
+    if (!Number.isInteger(length) || length < 1 || length > this.length) {
       throw new Blip2Error('INVALID_ARGUMENT', 'length must be within the decoding', {
-        expected: `1 to ${cache.length}`,
+        expected: `1 to ${this.length}`,
         got: String(length),
         where: 'length',
       });
     }
-    if (length === cache.length) return;
-    cache.crop(length);
+    if (length === this.length) return;
+    const slots = length + this.#padding;
+    cache.crop(slots);
     this.#logits = undefined;
-    this.#mask = this.#mask.map((row) => row.slice(0, length));
+    this.#mask = this.#mask.map((row) => row.slice(0, slots));
+  }
+
+  #append(other: Decoding, given: readonly number[] | undefined): void {
+    const cache = this.#open();
+    if (!(other instanceof CachedDecoding) || other.#stepper.step !== this.#stepper.step) throw otherModel();
+    const { join } = this.#memory;
+    const source = other as CachedDecoding<M>;
+    const added = source.#open();
+    const rows = given ?? Array.from({ length: added.rows }, (_, row) => row);
+    expectRows(rows, added.rows, 'rows');
+    if (rows.length === 0 || !join) return;
+    this.#memory = join(source.#memory, rows);
+    cache.appendRows(added, rows);
+    this.#mask = [...this.#mask, ...rows.map((row) => source.#mask[row] ?? [])].map((row) =>
+      paddedMask(row, cache.length),
+    );
+    this.#isJoined = true;
+    this.#updatePadding();
+    this.#logits = undefined;
+  }
+
+  /** A decoding of copies of some rows. */
+  #pick(rows: readonly number[]): Decoding {
+    const cache = this.#open();
+    expectRows(rows, cache.rows, 'rows');
+    const masks = rows.map((row) => this.#mask[row] ?? []);
+    const padding = this.#isJoined ? commonPadding(masks) : 0;
+    return this.#twin(
+      this.#memory.copy?.(rows) ?? this.#memory.pick(rows),
+      cache.pick(rows, padding),
+      masks.map((mask) => mask.slice(padding)),
+      this.#logits && pickRows(this.#logits, rows),
+    );
+  }
+
+  #twin(...state: [memory: M, cache: KeyValueCache, mask: AttentionMask, logits: Logits | undefined]): Decoding {
+    const twin = new CachedDecoding(this.#stepper, ...state);
+    twin.#firstRows = this.#firstRows;
+    twin.#isJoined = this.#isJoined;
+    twin.#updatePadding();
+    return twin;
+  }
+
+  #updatePadding(): void {
+    this.#padding = this.#isJoined ? commonPadding(this.#mask) : 0;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -161,8 +204,9 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
     return this.#cache;
   }
 
-  #expectRoom(past: number, { dims: [, sequence] }: TokenEmbeddings): void {
+  #expectRoom({ dims: [, sequence] }: TokenEmbeddings, mask = this.#mask): void {
     const { maxPositions } = this.#stepper;
+    const past = this.#isJoined ? Math.max(...mask.map(countOnes)) : this.length;
     const length = past + sequence;
     if (sequence === 0)
       throw new Blip2Error('INVALID_ARGUMENT', 'inputsEmbeds must not be empty', {
@@ -180,26 +224,9 @@ class CachedDecoding<M extends RowMemory<M>> implements Decoding {
   }
 }
 
-function inputsEmbedsMask({ dims: [rows, sequence] }: TokenEmbeddings): AttentionMask {
-  return Array.from({ length: rows }, () => new Array<number>(sequence).fill(1));
-}
-
-function expectMask(mask: AttentionMask, { dims: [rows, sequence] }: TokenEmbeddings): void {
-  if (mask.length !== rows || mask.some((row) => row.length !== sequence)) {
-    throw new Blip2Error('SHAPE_MISMATCH', 'attentionMask must have the shape of the new positions', {
-      expected: `[${rows}, ${sequence}]`,
-      got: `rows of ${mask.map((row) => row.length).join(', ') || 'nothing'}`,
-      where: 'attentionMask',
-    });
-  }
-  expectZerosAndOnes(mask);
-}
-
-function lastPosition({ dims: [rows, positions, vocabulary], data }: Logits): Logits {
-  const last = new Float32Array(rows * vocabulary);
-  for (let row = 0; row < rows; row++) {
-    const end = (row + 1) * positions * vocabulary;
-    last.set(data.subarray(end - vocabulary, end), row * vocabulary);
-  }
-  return { type: 'float32', dims: [rows, 1, vocabulary], data: last };
+function otherModel(): Blip2Error {
+  return new Blip2Error('INVALID_ARGUMENT', 'other must be a decoding of the same model', {
+    argument: 'other',
+    fix: 'Append decodings that the same model started',
+  });
 }

@@ -1,6 +1,7 @@
 import type { AttentionMask, Decoding, TokenEmbeddings } from '@blip2/interfaces';
 
-import { type CachedStep, type CachedStepOutput, type CachedStepper, startCachedDecoding } from './cached-decoding.ts';
+import { startCachedDecoding } from './cached-decoding.ts';
+import type { CachedStep, CachedStepOutput, CachedStepper } from './cached-stepper.ts';
 import { expectEndsUnpadded, expectPrompt } from './expect-prompt.ts';
 
 /** One step of a causal model: new positions against a cache. */
@@ -10,12 +11,16 @@ export type CausalStepOutput = CachedStepOutput;
 /** What a causal language model supplies for decoding. */
 export interface CausalStepper extends Omit<CachedStepper<unknown>, 'step'> {
   step(step: CausalStep): Promise<CausalStepOutput>;
+  /** Whether rows of different lengths do not depend on each other, so that decodings can be joined. Default: false. */
+  readonly isJoinable?: boolean;
 }
 
 interface NoMemory {
   pick(): NoMemory;
+  readonly join?: () => NoMemory;
 }
 const NO_MEMORY: NoMemory = { pick: () => NO_MEMORY };
+const JOINABLE: NoMemory = { pick: () => JOINABLE, join: () => JOINABLE };
 
 /**
  * Runs a prompt and returns the decoding that continues it.
@@ -28,5 +33,10 @@ export async function startCausalDecoding(
 ): Promise<Decoding> {
   expectPrompt(attentionMask, inputsEmbeds.dims, stepper.maxPositions);
   expectEndsUnpadded(attentionMask);
-  return startCachedDecoding<NoMemory>(stepper, NO_MEMORY, inputsEmbeds, attentionMask);
+  return startCachedDecoding<NoMemory>(
+    stepper,
+    stepper.isJoinable === true ? JOINABLE : NO_MEMORY,
+    inputsEmbeds,
+    attentionMask,
+  );
 }

@@ -1,6 +1,8 @@
 import type { AttentionMask, Tensor } from '@blip2/interfaces';
 
-import type { RowMemory } from './cached-decoding.ts';
+import type { RowMemory } from './cached-stepper.ts';
+import { paddedMask } from './decoding-masks.ts';
+import { KeyValueCache } from './key-value-cache.ts';
 
 /** Keys or values of one layer, `[rows, heads, positions, headSize]`. */
 export type CrossTensor = Tensor<
@@ -15,7 +17,7 @@ export interface EncoderMemory extends RowMemory<EncoderMemory> {
   readonly attentionMask: AttentionMask;
 }
 
-type MemoryContents = Omit<EncoderMemory, 'pick'>;
+type MemoryContents = Pick<EncoderMemory, 'keys' | 'values' | 'attentionMask'>;
 
 /** Creates the memory of prompts. Beams of one prompt share its row and are reordered without a copy. */
 export function encoderMemory(prompts: MemoryContents): EncoderMemory {
@@ -35,9 +37,50 @@ function memoryOf(prompts: MemoryContents, rows: MemoryContents, sources: readon
       if (picked.length === sources.length && picked.every((source, row) => source === sources[row])) return memory;
       return memoryOf(prompts, pickContents(prompts, picked), picked);
     },
+    join: (other, added) => joinedMemory(cacheOf(memory), memory.attentionMask, memory.keys.length).join(other, added),
   };
   return memory;
 }
+
+/** The caches of joined memories. */
+const CACHES = new WeakMap<EncoderMemory, KeyValueCache>();
+
+function cacheOf(memory: EncoderMemory): KeyValueCache {
+  const { keys, values } = memory;
+  const [, heads = 0, , headSize = 0] = keys[0]?.dims ?? [];
+  return CACHES.get(memory) ?? KeyValueCache.of({ layers: keys.length, heads, headSize }, keys, values);
+}
+
+/** The memory of prompts that join and leave: rows are added and removed without a copy of the others. */
+function joinedMemory(
+  cache: KeyValueCache,
+  attentionMask: AttentionMask,
+  numLayers: number,
+): EncoderMemory & Required<Joinable> {
+  const layers = Array.from({ length: numLayers }, (_, layer) => layer);
+  const next = (mask: AttentionMask, changed = cache): EncoderMemory & Required<Joinable> =>
+    joinedMemory(changed, mask, numLayers);
+  const rowsOf = (rows: readonly number[]): AttentionMask => rows.map((row) => attentionMask[row] ?? []);
+  const memory: EncoderMemory & Required<Joinable> = {
+    keys: layers.map((layer) => cache.keys(layer)),
+    values: layers.map((layer) => cache.values(layer)),
+    attentionMask,
+    pick(parents) {
+      cache.reorder(parents);
+      return next(rowsOf(parents));
+    },
+    copy: (rows) => (rows ? next(rowsOf(rows), cache.pick(rows, 0)) : next(attentionMask, cache.fork())),
+    join(other, rows) {
+      cache.appendRows(cacheOf(other), rows, true);
+      const masks = [...attentionMask, ...rows.map((row) => other.attentionMask[row] ?? [])];
+      return next(masks.map((mask) => paddedMask(mask, cache.length)));
+    },
+  };
+  CACHES.set(memory, cache);
+  return memory;
+}
+
+type Joinable = Pick<EncoderMemory, 'join' | 'copy'>;
 
 function pickContents({ keys, values, attentionMask }: MemoryContents, sources: readonly number[]): MemoryContents {
   const pick = (tensor: CrossTensor): CrossTensor => pickRows(tensor, sources);

@@ -90,3 +90,64 @@ describe('KeyValueCache', () => {
     expect(held(second, 0)[0]).toBe(101000);
   });
 });
+
+/** A cache that keeps the positions of each row in a list. */
+interface PlainCache {
+  readonly cache: KeyValueCache;
+  content: readonly (readonly number[])[];
+}
+
+test('any order of appending, reordering, cropping and forking keeps the contents of every row', () => {
+  let seed = 1;
+  const random = (below: number): number => {
+    seed = (seed * 48_271) % 2_147_483_647;
+    return seed % below;
+  };
+  for (let game = 0; game < 40; game++) {
+    const count = 1 + random(4);
+    let all: readonly PlainCache[] = [
+      { cache: new KeyValueCache(size, count), content: Array.from({ length: count }, () => []) },
+    ];
+    let position = 0;
+    for (let move = 0; move < 30; move++) {
+      const at = all[random(all.length)];
+      if (!at) continue;
+      const { cache } = at;
+      const kind = random(10);
+      if (kind < 4) {
+        const added = 1 + random(3);
+        append(cache, cache.rows, added, position);
+        const start = position;
+        at.content = at.content.map((row, index) => [
+          ...row,
+          ...Array.from({ length: added }, (_, step) => 100_000 + index * 1000 + (start + step) * 10),
+        ]);
+        position += added;
+      } else if (kind < 8) {
+        const parents = Array.from({ length: random(4) > 0 ? cache.rows : 1 + random(4) }, () => random(cache.rows));
+        cache.reorder(parents);
+        at.content = parents.map((parent) => at.content[parent] ?? []);
+      } else if (kind === 8) {
+        const length = 1 + random(Math.max(1, cache.length));
+        cache.crop(length);
+        at.content = at.content.map((row) => row.slice(0, length));
+      } else if (all.length < 3) all = [...all, { cache: cache.fork(), content: at.content }];
+      for (const each of all)
+        for (const [row, content] of each.content.entries())
+          expect(held(each.cache, row).filter((_, index) => index % 2 === 0)).toEqual(content);
+    }
+  }
+});
+
+test('beams copy only what they do not share', () => {
+  const cache = new KeyValueCache(size, 1);
+  append(cache, 1, 3, 0);
+  cache.reorder([0, 0, 0]);
+  append(cache, 3, 1, 3);
+  // A mark in a shared position, which a copy of the whole row would carry along.
+  cache.keys(0).data[0] = -1;
+  cache.reorder([1, 0, 0]);
+  expect(held(cache, 0)[0]).toBe(-1);
+  expect([0, 1, 2].map((row) => held(cache, row)[6])).toEqual([101030, 100030, 100030]);
+  expect(held(cache, 2)[0]).toBe(100000);
+});

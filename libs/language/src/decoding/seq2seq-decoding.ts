@@ -1,6 +1,7 @@
 import { Blip2Error, type Decoding, type TokenIds } from '@blip2/interfaces';
 
-import { type CachedStep, type CachedStepOutput, type CachedStepper, startCachedDecoding } from './cached-decoding.ts';
+import { startCachedDecoding } from './cached-decoding.ts';
+import type { CachedStep, CachedStepOutput, CachedStepper } from './cached-stepper.ts';
 import type { EncoderMemory } from './encoder-memory.ts';
 
 /** One step of a seq2seq decoder: new positions against a cache and the encoder's keys and values. */

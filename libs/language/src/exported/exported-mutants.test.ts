@@ -12,7 +12,7 @@ import { loadLanguageModel } from '../families.ts';
 import { onnxLanguageModel } from '../onnx-file/onnx-language-model.ts';
 
 const cases = join(import.meta.dirname, '../../../../tools/parity/cases');
-const CHECKPOINTS = ['opt', 'gpt2', 'llama', 'mistral', 'gemma3-text', 't5'] as const;
+const CHECKPOINTS = ['opt', 'gpt2', 'llama', 'mistral', 'gemma3-text', 'phi3', 't5'] as const;
 const TOLERANCE = 1e-4;
 /** Length of the prompts, above the windows of the checkpoints. */
 const LENGTH = 24;
@@ -142,6 +142,20 @@ const MUTANTS: Readonly<Record<string, Mutant>> = {
       }
     },
   },
+  'longrope has the factors of short texts': {
+    of: 'phi3',
+    edit: (graph) => added(graph, 'Where').forEach((where) => where.input.splice(1, 1, where.input[2] ?? '')),
+  },
+  'longrope has no factor of cosines and sines': {
+    of: 'phi3',
+    edit(graph) {
+      for (const opType of ['Cos', 'Sin']) {
+        const turned = only(added(graph, opType)).output[0];
+        const scaled = added(graph, 'Mul').find(({ input }) => input[0] === turned);
+        if (scaled) Object.assign(scaled, { opType: 'Identity', input: scaled.input.slice(0, 1) });
+      }
+    },
+  },
   "T5's encoder buckets are mirrored": {
     of: 't5',
     file: 'encoder_model',
@@ -179,6 +193,20 @@ describe.each(CHECKPOINTS)('an exported %s', (name) => {
     await using model = await open(name);
     expect(difference(await logitsOf(model), name)).toBeLessThan(TOLERANCE);
   });
+});
+
+test('a text that outgrows the original length of longrope in the cache has no logits', async () => {
+  await using model = await open('phi3');
+  // The original length is 14.
+  const start = (length: number) => {
+    const ids = Array.from({ length }, (_, at) => 3 + at);
+    return model.embed([ids]).then((inputsEmbeds) => model.start({ inputsEmbeds, attentionMask: [ids.map(() => 1)] }));
+  };
+  await using decoding = await start(13);
+  expect((await decoding.extend({ ids: [[5]] })).data.every(Number.isFinite)).toBe(true);
+  expect((await decoding.extend({ ids: [[6]] })).data.some(Number.isFinite)).toBe(false);
+  await using long = await start(15);
+  expect((await long.extend({ ids: [[6]] })).data.every(Number.isFinite)).toBe(true);
 });
 
 test.each(Object.entries(MUTANTS))('%s: is noticed', async (_, { of, file = 'decoder_model_merged', edit }) => {

@@ -8,10 +8,10 @@ import {
   assumeAxes,
   buildGraph,
   type F32,
-  includeGraph,
   splitHeads,
   type Value,
   type WeightSource,
+  writeSection,
   type WrittenModel,
 } from '@blip2/onnx';
 
@@ -31,7 +31,7 @@ export interface MergedDecoder<C> {
   readonly window: number | undefined;
   /** Absent: the family does not say how its positions are computed in a graph. */
   readonly positionValues: PositionValues<C> | undefined;
-  build(request: CausalRequest): WrittenModel<CausalSignature>;
+  build(request: CausalRequest, weights: WeightSource): WrittenModel<CausalSignature>;
 }
 
 /** @throws Blip2Error `UNSUPPORTED_ARCHITECTURE` if the family cannot be exported. */
@@ -59,13 +59,13 @@ export function buildMergedDecoder<C>(decoder: MergedDecoder<C>): WrittenModel {
     },
     outputs: { logits: f32('batch', 'sequence', vocabSize), ...all('present', TOTAL) },
   };
-  return buildGraph({ name: DECODER, signature, weights: store }, (g, inputs) => {
+  return buildGraph({ name: DECODER, signature, weights: store }, (g, inputs, weights) => {
     const { inputs_embeds, attention_mask } = inputs;
     const past = (layer: number, kind: string): F32 =>
       (inputs as Readonly<Record<string, Value>>)[`past_key_values.${layer}.${kind}`] as F32;
     const positions = newPositions(g, attention_mask, inputs_embeds);
     const scored = range(g, integer(g, 0), positions.sequence, 'scored');
-    const outputs = includeGraph(g, decoder.build(DECODING), {
+    const outputs = writeSection(weights, (source) => decoder.build(DECODING, source), {
       inputs_embeds,
       attention_bias: positions.bias,
       logit_positions: scored,

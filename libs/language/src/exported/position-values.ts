@@ -1,8 +1,7 @@
-import { Blip2Error } from '@blip2/interfaces';
 import { assumeAxes, cast, type F32, type Graph, mul, type Value } from '@blip2/onnx';
 
-import { type RotaryConfig, rotaryFrequencies } from '../causal/rotary-inputs.ts';
-import { countedPositions, integer, type NewPositions, range, unsqueeze } from './sequence-values.ts';
+import { type RotaryConfig, rotaryFrequencies, rotationFactor } from '../causal/rotary-inputs.ts';
+import { countedPositions, integer, type NewPositions, range, subtract, unsqueeze } from './sequence-values.ts';
 
 /** Computes the inputs of a position encoding inside a graph, by the names of the decoder's inputs. */
 export type PositionValues<C> = (g: Graph, config: C, positions: NewPositions) => Readonly<Record<string, Value>>;
@@ -27,25 +26,48 @@ export const rotationValues: PositionValues<RotaryConfig> = (g, config, position
 
 /**
  * Cosines and sines of every position, `[rotations, pairs]`, under names that start with `name`.
- * @throws Blip2Error `UNSUPPORTED_ARCHITECTURE` for `longrope`, whose keys depend on the length of the whole text.
  */
 export function namedRotations(
   g: Graph,
   config: RotaryConfig,
-  { total }: NewPositions,
+  given: NewPositions,
   name: string,
 ): Readonly<Record<string, F32>> {
-  if (config.ropeScaling?.type === 'longrope')
-    throw new Blip2Error('UNSUPPORTED_ARCHITECTURE', 'A language model with longrope cannot be exported', {
-      where: 'rope_scaling',
-      expected: 'default, linear or llama3',
-      got: 'longrope',
-      fix: 'Export a model with fixed rotations',
-    });
-  const frequencies = rotaryFrequencies(config);
-  const row = g.constant('float32', [1, frequencies.length], [...frequencies]);
+  const { total } = given;
+  const row = frequencyRow(g, config, given);
   const steps = unsqueeze(g, cast(g, range(g, integer(g, 0), total, 'rotations'), 'float32'), [1], ['rotations', 1]);
-  const angles = assumeAxes(mul(g, steps, row), ['rotations', frequencies.length], 'one row per position');
-  const turn = (operator: 'Cos' | 'Sin'): F32 => g.node(operator, [angles], { type: 'float32', axes: angles.axes });
+  const angles = assumeAxes(mul(g, steps, row), ['rotations', row.axes[1] ?? 1], 'one row per position');
+  const factor = rotationFactor(config);
+  const turn = (operator: 'Cos' | 'Sin'): F32 => {
+    const turned: F32 = g.node(operator, [angles], { type: 'float32', axes: angles.axes });
+    return factor === 1 ? turned : mul(g, turned, g.constant('float32', [], [factor]));
+  };
   return { [`${name}_cos`]: turn('Cos'), [`${name}_sin`]: turn('Sin') };
+}
+
+/**
+ * The frequency of each pair, `[1, pairs]`. With `longrope` they depend on the length of the text. The cached keys of a
+ * text that outgrows the original length would have to be rotated anew: its logits are then not numbers.
+ */
+function frequencyRow(g: Graph, config: RotaryConfig, { allRanks, sequence }: NewPositions): F32 {
+  const axes = [1, config.rotaryDim / 2];
+  const row = (length: number): F32 => g.constant('float32', axes, [...rotaryFrequencies(config, length)]);
+  if (config.ropeScaling?.type !== 'longrope') return row(1);
+  const { originalMaxPositionEmbeddings: limit } = config.ropeScaling;
+  const compared = (operator: 'Greater' | 'LessOrEqual', a: Value<'int64'>, b: number): Value<'bool'> =>
+    g.node(operator, [a, integer(g, b)], { type: 'bool', axes: [] });
+  const both = (a: Value<'bool'>, b: Value<'bool'>): Value<'bool'> => g.node('And', [a, b], { type: 'bool', axes: [] });
+  const length: Value<'int64'> = g.node(
+    'ReduceMax',
+    [allRanks],
+    { type: 'int64', axes: [] },
+    { attributes: { keepdims: { int: 0 } } },
+  );
+  const isLong = compared('Greater', length, limit);
+  const past = subtract(g, length, sequence);
+  const wasShort = both(compared('Greater', past, 0), compared('LessOrEqual', past, limit));
+  const choose = (condition: Value<'bool'>, yes: F32, no: F32): F32 =>
+    g.node('Where', [condition, yes, no], { type: 'float32', axes });
+  const own = choose(isLong, row(limit + 1), row(1));
+  return choose(both(isLong, wasShort), g.constant('float32', [], [Number.NaN]), own);
 }

@@ -12,9 +12,11 @@ import {
   type F32,
   gather,
   type Graph,
-  includeGraph,
   splitHeads,
   type Value,
+  type Weights,
+  type WeightSource,
+  writeSection,
   type WrittenModel,
 } from '@blip2/onnx';
 import type { ExportedGraph, PartWeights } from '@blip2/part';
@@ -45,10 +47,11 @@ function encoder(config: Seq2SeqConfig, { store, prefix }: PartWeights): Written
     inputs: { inputs_embeds: states, attention_mask: i64('batch', 'source') },
     outputs: { last_hidden_state: states },
   };
-  return buildGraph({ name: ENCODER, signature, weights: store }, (g, { inputs_embeds, attention_mask }) => {
+  return buildGraph({ name: ENCODER, signature, weights: store }, (g, { inputs_embeds, attention_mask }, weights) => {
     const positions = range(g, integer(g, 0), lengthOf(g, inputs_embeds, 1), 'source');
-    const inner = buildT5Encoder(config, store, prefix, { hiddenStates: false, attentions: false });
-    const { last_hidden_state } = includeGraph(g, inner, {
+    const build = (source: WeightSource): ReturnType<typeof buildT5Encoder> =>
+      buildT5Encoder(config, source, prefix, { hiddenStates: false, attentions: false });
+    const { last_hidden_state } = writeSection(weights, build, {
       inputs_embeds,
       relative_buckets: buckets(g, config, true, positions, positions),
       attention_bias: paddingBias(g, attention_mask),
@@ -75,17 +78,19 @@ function decoder(config: Seq2SeqConfig, { store, prefix }: PartWeights): Written
     },
     outputs: { logits: f32('batch', 'sequence', vocabSize), ...all('present', TOTAL, 'source') },
   };
-  return buildGraph({ name: DECODER, signature, weights: store }, (g, inputs) => {
+  return buildGraph({ name: DECODER, signature, weights: store }, (g, inputs, weights) => {
     const { inputs_embeds, encoder_hidden_states, encoder_attention_mask } = inputs;
     const values: Readonly<Record<string, Value>> = inputs;
     const past = (layer: number, kind: string): F32 => values[`past_key_values.${layer}.${kind}`] as F32;
-    const cross = crossKeysAndValues(g, config, { store, prefix }, encoder_hidden_states, past);
+    const build = (source: WeightSource): ReturnType<typeof buildT5Decoder> =>
+      buildT5Decoder(config, source, prefix, DECODING);
+    const cross = crossKeysAndValues(g, config, { weights, prefix }, encoder_hidden_states, past);
     const sequence = lengthOf(g, inputs_embeds, 1);
     const pastLength = lengthOf(g, past(0, 'decoder.key'), 2);
     const total: Value<'int64'> = g.node('Add', [pastLength, sequence], { type: 'int64', axes: [] });
     const queries = range(g, pastLength, total, 'sequence');
     const keys = range(g, integer(g, 0), total, TOTAL);
-    const outputs = includeGraph(g, buildT5Decoder(config, store, prefix, DECODING), {
+    const outputs = writeSection(weights, build, {
       inputs_embeds,
       relative_buckets: buckets(g, config, false, queries, keys),
       attention_bias: causalBias(g, queries, keys, inputs_embeds),
@@ -126,19 +131,20 @@ function each<R>(layers: number, entries: (layer: number, kind: 'key' | 'value')
 function crossKeysAndValues(
   g: Graph,
   config: Seq2SeqConfig,
-  { store, prefix }: Pick<PartWeights, 'store' | 'prefix'>,
+  { weights, prefix }: { readonly weights: Weights; readonly prefix: string },
   states: F32,
   past: (layer: number, kind: string) => F32,
 ): (layer: number, kind: 'key' | 'value') => F32 {
   const { numHeads, dKv, dModel } = config;
-  const inner = buildT5Cross(config, store, prefix);
   const known = lengthOf(g, past(0, 'encoder.key'), 2);
   // `ReduceMax` of onnxruntime, with which int8 activations are scaled, returns another shape if there are no rows: the
   // last row is then computed again and dropped.
-  const needsRow = inner.graph.nodes.some(({ opType }) => opType === 'ReduceMax');
+  const { finder } = weights.shared;
+  const needsRow = buildT5Cross(config, finder, prefix).graph.nodes.some(({ opType }) => opType === 'ReduceMax');
   const last = subtract(g, lengthOf(g, states, 1), integer(g, 1));
   const start: Value<'int64'> = needsRow ? g.node('Min', [known, last], { type: 'int64', axes: [] }) : known;
-  const computed: Readonly<Record<string, Value>> = includeGraph(g, inner, {
+  const build = (source: WeightSource): ReturnType<typeof buildT5Cross> => buildT5Cross(config, source, prefix);
+  const computed: Readonly<Record<string, Value>> = writeSection(weights, build, {
     encoder_hidden_states: sliceFrom(g, states, 1, start, ['batch', 'source', dModel]),
   });
   const fresh = (name: string): F32 => {

@@ -30,7 +30,8 @@ import { type LanguageFileOptions, languageSettings } from './file-settings.ts';
 import { expectDims, runDecoder } from './run-decoder.ts';
 import { startFileDecoding } from './seq2seq-file.ts';
 
-export interface OnnxLanguageModelOptions extends Omit<PartOptions, 'dtype'>, LanguageFileOptions, CacheOptions {
+export interface OnnxLanguageModelOptions
+  extends Omit<PartOptions, 'dtype' | 'rows'>, LanguageFileOptions, CacheOptions {
   /** The token embedding. Default: `embed_tokens.onnx` next to the decoder. */
   readonly embedTokens?: EmbedTokens;
   /** The encoder of an encoder-decoder model: `encoder_model.onnx`. Default: none. */

@@ -9,7 +9,7 @@ import {
 import { rowsTensor } from '@blip2/runtime';
 
 import { positionsOf } from '../causal/positions.ts';
-import type { CachedStep, CachedStepOutput } from '../decoding/cached-decoding.ts';
+import type { CachedStep, CachedStepOutput } from '../decoding/cached-stepper.ts';
 import type { CacheTensor, NewRows } from '../decoding/key-value-cache.ts';
 import { indexTensor, range } from '../language-inputs.ts';
 import { type DecoderLayout, KINDS, pastName, presentName } from './decoder-layout.ts';

@@ -9,7 +9,8 @@ import {
 } from '@blip2/interfaces';
 import { rowsTensor } from '@blip2/runtime';
 
-import { type CachedStepper, type RowMemory, startCachedDecoding } from '../decoding/cached-decoding.ts';
+import { startCachedDecoding } from '../decoding/cached-decoding.ts';
+import type { CachedStepper, RowMemory } from '../decoding/cached-stepper.ts';
 import { range } from '../language-inputs.ts';
 import { type DecoderLayout, KINDS, pastName, presentName } from './decoder-layout.ts';
 import { expectDims, runDecoder } from './run-decoder.ts';

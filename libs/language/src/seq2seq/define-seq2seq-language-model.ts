@@ -72,7 +72,7 @@ export function defineSeq2SeqLanguageModel<C extends Seq2SeqConfig>({
     },
     exportGraphs: ({ config: own, weights }) => exportT5(own, weights),
     create: members,
-    prepare: ({ config, weights, sessions }) => createT5Sessions(config, weights, sessions).prepare(),
+    prepare: ({ config, weights, sessions, options }) => createT5Sessions(config, weights, sessions, options).prepare(),
   });
 }
 
@@ -80,8 +80,9 @@ function members<C extends Seq2SeqConfig>({
   config,
   weights,
   sessions: lazySessions,
+  options,
 }: PartContext<C, PartWeights, object>): Omit<Seq2SeqPart<C>, keyof StandalonePart<C>> {
-  const sessions = createT5Sessions(config, weights, lazySessions);
+  const sessions = createT5Sessions(config, weights, lazySessions, options);
   return {
     architecture: 'seq2seq',
     embeddingSize: config.dModel,

@@ -12,11 +12,11 @@ import {
 } from '@blip2/interfaces';
 import { layeredTensors, namedTensor } from '@blip2/onnx';
 import { type PartWeights, sessionKey } from '@blip2/part';
-import { type LazySessions, rowsTensor } from '@blip2/runtime';
+import { type LazySessions, type PartOptions, rowsTensor } from '@blip2/runtime';
 
 import { DECODING } from '../decoder-outputs.ts';
 import { causalBias } from '../decoding/causal-bias.ts';
-import { decodingName, storeForRows, storesByRows } from '../decoding/decode-stores.ts';
+import { decodingName, decodingPhase, type StepSize, storeForStep, storesByRows } from '../decoding/decode-stores.ts';
 import { type CrossTensor, type EncoderMemory, encoderMemory } from '../decoding/encoder-memory.ts';
 import { paddingBias } from '../decoding/padding-bias.ts';
 import { type LayeredKeyValues, pastFeeds, withNewRows } from '../decoding/past-key-values.ts';
@@ -79,30 +79,39 @@ export interface T5Sessions {
 /** The request of the encoder for decoding. */
 export const FINAL_STATES: T5StackRequest = { hiddenStates: false, attentions: false };
 
-export function createT5Sessions(config: Seq2SeqConfig, weights: PartWeights, sessions: LazySessions): T5Sessions {
+export function createT5Sessions(
+  config: Seq2SeqConfig,
+  weights: PartWeights,
+  sessions: LazySessions,
+  options: Pick<PartOptions, 'rows' | 'threads'> = {},
+): T5Sessions {
   const { store, prefix } = weights;
-  const stores = storesByRows(weights);
+  const stores = storesByRows(weights, options);
   const {
     numDecoderLayers: layers,
     relativeAttentionNumBuckets: numBuckets,
     relativeAttentionMaxDistance: maxDistance,
   } = config;
   const embedding = (): Promise<Session<EmbeddingSignature>> =>
-    sessions.get('embedding', () => buildT5Embedding(config, weights.original ?? store, prefix));
+    sessions.get('embedding', () => buildT5Embedding(config, weights.original ?? store, prefix), 'lookup');
   const encoder = (request: T5StackRequest): Promise<Session<T5EncoderSignature>> =>
-    sessions.get(sessionKey('encoder', { ...request }), () => buildT5Encoder(config, store, prefix, request));
+    sessions.get(sessionKey('encoder', { ...request }), () => buildT5Encoder(config, store, prefix, request), 'prompt');
   const cross = (): Promise<Session<T5CrossSignature>> =>
-    sessions.get('cross', () => buildT5Cross(config, store, prefix));
-  const decoder = (rows: number): Promise<Session<T5DecoderSignature>> => {
-    const fitting = storeForRows(stores, rows);
-    return sessions.get(decodingName(stores, fitting), () => buildT5Decoder(config, fitting, prefix, DECODING));
+    sessions.get('cross', () => buildT5Cross(config, store, prefix), 'prompt');
+  const decoder = (step: StepSize): Promise<Session<T5DecoderSignature>> => {
+    const fitting = storeForStep(stores, step);
+    return sessions.get(
+      decodingName(stores, fitting),
+      () => buildT5Decoder(config, fitting, prefix, DECODING),
+      decodingPhase(stores, fitting),
+    );
   };
   return {
     async prepare() {
       await embedding();
       await encoder(FINAL_STATES);
       await cross();
-      await decoder(1);
+      await decoder({ rows: 1, sequence: 1, firstRows: 1 });
     },
     async embed(ids) {
       expectTokens(ids, config.vocabSize);
@@ -135,9 +144,9 @@ export function createT5Sessions(config: Seq2SeqConfig, weights: PartWeights, se
         attentionMask,
       });
     },
-    async step({ inputsEmbeds, cache, memory, bias, logitPositions }) {
-      const [batch, sequence] = inputsEmbeds.dims;
-      const session = await decoder(batch * sequence);
+    async step({ inputsEmbeds, cache, memory, bias, logitPositions, firstRows }) {
+      const [rows, sequence] = inputsEmbeds.dims;
+      const session = await decoder({ rows, sequence, firstRows });
       const newPositions = range(sequence).map((index) => cache.length + index);
       const outputs = await session.run({
         inputs_embeds: inputsEmbeds,

@@ -1,7 +1,7 @@
 import { Blip2Error, type Signature } from '@blip2/interfaces';
 
-import type { WrittenModel } from '../build-graph.ts';
 import { composeGraph } from '../compose-graph.ts';
+import type { WrittenModel } from '../graph-types.ts';
 import type { F32, Value } from '../value.ts';
 import type { WeightSource } from '../weights.ts';
 import { gradients } from './gradients.ts';

@@ -179,14 +179,15 @@ describe('images', () => {
     [5, 2],
     [3, 3],
   ] as const)
-    check(`resizeBicubicLike to ${rows} × ${columns}`, {
-      inputs: {
-        x: random(1, 2, 3, 4),
-        like: ids([2, 1, rows, columns], new Array<number>(2 * rows * columns).fill(0)),
-      },
-      output: [1, 2, rows, columns],
-      body: (g, inputs) => resizeBicubicLike(g, of(inputs, 'x'), inputs['like'] as Value),
-    });
+    for (const antialias of [false, true])
+      check(`resizeBicubicLike to ${rows} × ${columns}${antialias ? ', antialiased' : ''}`, {
+        inputs: {
+          x: random(1, 2, 3, 4),
+          like: ids([2, 1, rows, columns], new Array<number>(2 * rows * columns).fill(0)),
+        },
+        output: [1, 2, rows, columns],
+        body: (g, inputs) => resizeBicubicLike(g, of(inputs, 'x'), inputs['like'] as Value, { antialias }),
+      });
 });
 
 describe('layers', () => {

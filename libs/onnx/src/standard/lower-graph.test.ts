@@ -2,10 +2,10 @@ import { f32, i64, type Signature, type Tensor, type TensorSpec } from '@blip2/i
 import { createSession } from '@blip2/runtime';
 import { describe, expect, test } from 'vitest';
 
-import { buildGraph, type WrittenModel } from '../build-graph.ts';
+import { buildGraph } from '../build-graph.ts';
 import { expectClose, type F32, ids, random } from '../fixtures/run-graph.ts';
 import type { Graph } from '../graph.ts';
-import { includeGraph } from '../include-graph.ts';
+import type { WrittenModel } from '../graph-types.ts';
 import { decodeModel } from '../model-proto.ts';
 import { activation } from '../nn/activation.ts';
 import { attention } from '../nn/attention.ts';
@@ -13,7 +13,9 @@ import { rmsNorm } from '../nn/rms-norm.ts';
 import { rotaryEmbedding } from '../nn/rotary-embedding.ts';
 import { add } from '../ops/elementwise.ts';
 import { matMul } from '../ops/matmul.ts';
+import { writeSection } from '../section.ts';
 import type { Value } from '../value.ts';
+import type { WeightSource } from '../weights.ts';
 import { MAX_OPSET, MIN_OPSET } from './opsets.ts';
 
 type Inputs = Readonly<Record<string, Tensor>>;
@@ -155,24 +157,25 @@ describe('standard operators', () => {
   });
 });
 
-describe('includeGraph', () => {
-  const doubled = (
-    name: string,
-  ): WrittenModel<{ inputs: { x: TensorSpec<'float32'> }; outputs: { y: TensorSpec<'float32'> } }> =>
-    buildGraph(
-      { name, signature: { inputs: { x: f32('n', 2) }, outputs: { y: f32('n', 2) } }, weights: unweighted },
-      (g, { x }) => ({
-        y: add(g, add(g, x, g.constant('float32', [], [1])), x),
-      }),
-    ) as never;
+describe('writeSection', () => {
+  type Doubled = WrittenModel<{ inputs: { x: TensorSpec<'float32'> }; outputs: { y: TensorSpec<'float32'> } }>;
+  const doubled =
+    (name: string) =>
+    (weights: WeightSource): Doubled =>
+      buildGraph(
+        { name, signature: { inputs: { x: f32('n', 2) }, outputs: { y: f32('n', 2) } }, weights },
+        (g, { x }) => ({
+          y: add(g, add(g, x, g.constant('float32', [], [1])), x),
+        }),
+      ) as never;
 
-  test('adds the nodes of a graph as often as it is included, with constants of its own', async () => {
+  test('adds the nodes of a graph as often as it is written, under its name', async () => {
     const x = random(3, 2);
     const outer = buildGraph(
       { name: 'outer', signature: { inputs: { x: f32('n', 2) }, outputs: { y: f32('n', 2) } }, weights: unweighted },
-      (g, { x: input }) => {
-        const one = includeGraph(g, doubled('first'), { x: input });
-        return { y: includeGraph(g, doubled('second'), { x: one.y as F32 }).y as F32 };
+      (_, { x: input }, weights) => {
+        const one = writeSection(weights, doubled('first'), { x: input });
+        return { y: writeSection(weights, doubled('second'), { x: one.y as F32 }).y as F32 };
       },
     );
     const names = outer.graph.nodes.flatMap(({ output }) => output);
@@ -191,13 +194,25 @@ describe('includeGraph', () => {
           signature: { inputs: { x: type === 'int64' ? i64('n', 2) : f32(...axes) }, outputs: {} },
           weights: unweighted,
         },
-        (g, { x }) => {
-          includeGraph(g, doubled('inner'), { x: x as never });
+        (_, { x }, weights) => {
+          writeSection(weights, doubled('inner'), { x: x as never });
           return {};
         },
       );
     expect(build(['n', 2], 'float32')).not.toThrow();
-    expect(build(['m', 2], 'float32')).toThrow(expect.objectContaining({ code: 'SHAPE_MISMATCH' }));
+    expect(build(['m', 3], 'float32')).toThrow(expect.objectContaining({ code: 'SHAPE_MISMATCH' }));
     expect(build(['n', 2], 'int64')).toThrow(expect.objectContaining({ code: 'SHAPE_MISMATCH' }));
+  });
+
+  test('refuses inputs that are missing, and values that are no inputs', () => {
+    const signature = { inputs: { x: f32('n', 2) }, outputs: {} };
+    const build = (inputs: (x: unknown) => object) => (): unknown =>
+      buildGraph({ name: 'outer', signature, weights: unweighted }, (_, { x }, weights) => {
+        writeSection(weights, doubled('inner'), inputs(x) as never);
+        return {};
+      });
+    expect(build((x) => ({ x }))).not.toThrow();
+    expect(build(() => ({}))).toThrow(/Every input of a section must be given \(x\)/);
+    expect(build((x) => ({ x, z: x }))).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
   });
 });

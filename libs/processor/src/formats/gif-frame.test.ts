@@ -1,4 +1,7 @@
-import { describe, expect, test } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { expect, test } from 'vitest';
 
 import { decodeImage } from '../images/decode-image.ts';
 import { readPillowFiles } from '../images/fixtures/pillow-file.ts';
@@ -10,20 +13,26 @@ test.each(files)('a GIF equals Pillow: $what', async ({ bytes, expected }) => {
   expect(await decodeImage(bytes)).toEqual(expected);
 });
 
-describe('a GIF without a colour table', () => {
-  const bytes = Buffer.from('GIF89a\x01\0\x01\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;', 'latin1');
-  test('is rejected, as the decoder loses its indices', async () => {
-    const message = 'The GIF image has no colour table (image bytes). Convert it to PNG';
-    await expect(decodeImage(bytes)).rejects.toMatchObject({ code: 'UNSUPPORTED_IMAGE', message });
-  });
-  test('has no background', () => {
-    expect(parseGifFrame(bytes)).toEqual({ left: 0, top: 0, right: 1, bottom: 1, background: undefined });
+const rejected: Record<string, string> = JSON.parse(
+  readFileSync(join(import.meta.dirname, '../images/fixtures/rejected-gif.json'), 'utf8'),
+);
+
+test.each(Object.entries(rejected))('a damaged GIF is refused, as in Pillow: %s', async (what, file) => {
+  await expect(decodeImage(Buffer.from(file, 'base64'))).rejects.toMatchObject({
+    code: expect.stringMatching(what.includes('Bomb') ? 'IMAGE_TOO_LARGE' : /^(INVALID|UNSUPPORTED)_IMAGE$/) as string,
   });
 });
 
-test('a file that ends before its first frame has none', () => {
+test('a file that ends in its first frame has none', () => {
   const bytes = files[0]?.bytes ?? Buffer.alloc(0);
   const start = bytes.indexOf(',');
-  for (let length = 6; length < start + 10; length++) expect(parseGifFrame(bytes.subarray(0, length))).toBeUndefined();
-  expect(parseGifFrame(bytes.subarray(0, start + 10))).toBeDefined();
+  for (let length = 6; length < start + 11; length++) expect(parseGifFrame(bytes.subarray(0, length))).toBeUndefined();
+  expect(parseGifFrame(bytes.subarray(0, start + 11))).toBeDefined();
+});
+
+test('a file that is too small for its pixels is refused before memory is taken for them', async () => {
+  const bytes = Buffer.from('GIF89a\x01\0\x01\0\0\0\0,\0\0\0\0\0\x20\0\x20\0\x02\x02D\x01\0;', 'latin1');
+  const before = process.memoryUsage().arrayBuffers;
+  await expect(decodeImage(bytes)).rejects.toMatchObject({ code: 'INVALID_IMAGE' });
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 24);
 });

@@ -2,8 +2,10 @@ import { crc32 } from 'node:zlib';
 
 import { Blip2Error } from '@blip2/interfaces';
 
-/** Offsets in bytes of the type and the checksum of the first chunk, whose 13 bytes of data are the header. */
+/** Offsets in bytes of the first chunk, whose 13 bytes of data are the header: type, width, height and checksum. */
 const TYPE = 12;
+const WIDTH = 16;
+const HEIGHT = 20;
 const CHECKSUM = 29;
 
 /**
@@ -19,4 +21,11 @@ export function checkPngHeader(bytes: Uint8Array, where: string): void {
     where,
     got: 'a header with a wrong checksum',
   });
+}
+
+/** Width and height in pixels that a PNG declares; undefined for a file without a whole header. */
+export function pngSize(bytes: Uint8Array): readonly [width: number, height: number] | undefined {
+  if (bytes.length < CHECKSUM) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return [view.getUint32(WIDTH), view.getUint32(HEIGHT)];
 }

@@ -26,6 +26,7 @@ const NOT_PREMULTIPLIED = 2;
 /** Values of `SAMPLE_FORMAT`. */
 const UNSIGNED = 1;
 const SIGNED = 2;
+const FLOATS = 3;
 
 const JPEG = 7;
 /**
@@ -94,6 +95,9 @@ export function checkTiff(bytes: Uint8Array, where: string): CheckedTiff {
   if (photometric === YCBCR && compression !== JPEG) throw unsupported('YCbCr colours without JPEG compression', where);
   const bits = valueOf(BITS_PER_SAMPLE) ?? 1;
   if (bits === 12) throw unsupported('12 bits per sample', where);
+  // Grey ones are clipped to 0 - 255, as in Pillow, which refuses colours; libvips takes those for linear light.
+  if (valueOf(SAMPLE_FORMAT) === FLOATS && (photometric === RGB || (valueOf(SAMPLES_PER_PIXEL) ?? 1) > 1))
+    throw unsupported('floating-point colours', where);
   const colourMap = entries.get(COLOUR_MAP);
   if (photometric === PALETTE && (!colourMap || colourMap.end > bytes.length))
     throw new Blip2Error('INVALID_IMAGE', 'The TIFF image has no complete palette', { where });
@@ -106,11 +110,11 @@ export function checkTiff(bytes: Uint8Array, where: string): CheckedTiff {
   return { bytes: withValues(bytes, entries, changes), isPremultiplied };
 }
 
-/** Number of pixels that the first directory of a TIFF declares; Infinity if it does not. */
-export function tiffPixels(bytes: Uint8Array): number {
+/** Width and height in pixels that the first directory of a TIFF declares; undefined if it does not. */
+export function tiffSize(bytes: Uint8Array): readonly [width: number, height: number] | undefined {
   const entries = parseEntries(bytes);
-  const [width, height] = [WIDTH, HEIGHT].map((tag) => entries.get(tag)?.first ?? Number.POSITIVE_INFINITY);
-  return (width ?? 0) * (height ?? 0);
+  const [width, height] = [entries.get(WIDTH)?.first, entries.get(HEIGHT)?.first];
+  return width === undefined || height === undefined ? undefined : [width, height];
 }
 
 function parseEntries(bytes: Uint8Array): ReadonlyMap<number, TiffEntry> {

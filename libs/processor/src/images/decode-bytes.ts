@@ -1,9 +1,11 @@
 import { Blip2Error, defined, type RawImage, type RgbImage, type SharpLike } from '@blip2/interfaces';
 import type { Sharp } from 'sharp';
 
-import { fillBackground, parseGifFrame } from '../formats/gif-frame.ts';
+import { parseGifFrame } from '../formats/gif-frame.ts';
+import { decodeGif } from '../formats/gif-pixels.ts';
 import { checkLoader, imageFormat } from '../formats/image-format.ts';
-import { checkTiff } from '../formats/tiff-directory.ts';
+import { pngSize } from '../formats/png-header.ts';
+import { checkTiff, tiffSize } from '../formats/tiff-directory.ts';
 import { cmykToRgb, highBytes } from './cmyk.ts';
 import { loadSharp } from './load-sharp.ts';
 import { rawToRgb } from './raw-image.ts';
@@ -11,6 +13,9 @@ import { unpremultiply } from './unpremultiply.ts';
 
 /** Default maximum number of pixels, checked before decoding. Pillow raises `DecompressionBombError` above it. */
 export const MAX_IMAGE_PIXELS = 178_956_970;
+
+/** libvips has no larger sides, and writes warnings to stderr about files that declare them. */
+const MAX_SIDE = 10_000_000;
 
 /**
  * Messages of the decoders about valid files that they do not support. sharp's own "unsupported image format" is about
@@ -36,6 +41,9 @@ export async function decodeBytes(
   { autoOrient, maxPixels }: DecodeRules,
 ): Promise<RgbImage> {
   const format = imageFormat(bytes, where);
+  const declared = format === 'PNG' ? pngSize(bytes) : format === 'TIFF' ? tiffSize(bytes) : undefined;
+  if (declared) checkPixels(...declared, maxPixels, where);
+  if (format === 'GIF') return decodeFrame(bytes, maxPixels, where);
   const sharp = await loadSharp();
   // `limitInputPixels` enforces the limit in the decoder too, for files whose later parts contradict the header.
   const tiff = format === 'TIFF' ? checkTiff(bytes, where) : undefined;
@@ -52,7 +60,6 @@ export async function decodeBytes(
     const { width, height, space, depth, format: loader } = await image.metadata();
     checkLoader(loader, format, where);
     checkPixels(width, height, maxPixels, where);
-    if (format === 'GIF') return await gifPixelsOf(image, bytes, where);
     if (tiff?.isPremultiplied) return await premultipliedPixelsOf(image, where);
     return space === 'cmyk'
       ? await cmykPixelsOf(image, depth === 'ushort' ? depth : 'uchar')
@@ -110,18 +117,11 @@ async function rawPixelsOf(image: SharpLike, where: string): Promise<RawImage> {
   return { data: new Uint8Array(data.buffer, data.byteOffset, data.length), width, height, channels };
 }
 
-/** Decodes a GIF with its alpha, because libvips does not keep the colours of transparent pixels. */
-async function gifPixelsOf(image: Sharp, bytes: Uint8Array, where: string): Promise<RgbImage> {
+function decodeFrame(bytes: Uint8Array, maxPixels: number, where: string): RgbImage {
   const frame = parseGifFrame(bytes);
-  if (!frame) return pixelsOf(image, where);
-  if (!frame.background)
-    throw new Blip2Error('UNSUPPORTED_IMAGE', 'The GIF image has no colour table', {
-      where,
-      fix: 'Convert it to PNG',
-    });
-  const pixels = image.clone().toColourspace('srgb').raw({ depth: 'uchar' });
-  const { data, info } = await pixels.toBuffer({ resolveWithObject: true });
-  return fillBackground(data, info, frame);
+  if (!frame) throw new Blip2Error('INVALID_IMAGE', 'The GIF image has no complete frame', { where });
+  checkPixels(frame.width, frame.height, maxPixels, where);
+  return decodeGif(bytes, frame, where);
 }
 
 /** Divides colours by alpha like Pillow: rounded down, and black where alpha is 0. */
@@ -145,6 +145,13 @@ async function cmykPixelsOf(image: Sharp, depth: 'uchar' | 'ushort'): Promise<Rg
  */
 export function checkPixels(width: number, height: number, maxPixels: number, where: string): void {
   if (width * height > maxPixels) throw tooLarge(`${width} x ${height} = ${width * height}`, maxPixels, where);
+  if (Math.max(width, height) > MAX_SIDE)
+    throw new Blip2Error('IMAGE_TOO_LARGE', 'The image is too long', {
+      where,
+      expected: `sides of at most ${MAX_SIDE}`,
+      got: `${width} x ${height}`,
+      fix: 'Scale the image down',
+    });
 }
 
 function tooLarge(got: string, maxPixels: number, where: string, cause?: unknown): Blip2Error {

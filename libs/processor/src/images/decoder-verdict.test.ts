@@ -24,7 +24,6 @@ const signatures = [
   ['JPEG', '\xff\xd8\xff\xe0', 'jpeg'],
   ['PNG', '\x89PNG\r\n\x1a\n', 'png'],
   ['WebP', 'RIFF\0\0\0\0WEBP', 'webp'],
-  ['GIF', 'GIF89a', 'gif'],
   ['TIFF', `II*\0\x08\0\0\0\x01\0${'\0'.repeat(12)}`, 'tiff'],
   ['AVIF', '\0\0\0\x10ftypavif\0\0\0\0', 'heif'],
 ] as const;
@@ -32,7 +31,7 @@ const signatures = [
 describe.each(signatures)('a file with the signature of %s', (format, signature, own) => {
   const bytes = Buffer.from(signature, 'latin1');
 
-  const others = signatures.map(([, , loader]) => loader).filter((loader) => loader !== own);
+  const others = [...signatures.map(([, , loader]) => loader), 'gif'].filter((loader) => loader !== own);
   const loaders = ['svg', 'pdf', 'magick', 'unknown', ...others];
   test.each(loaders)('is not decoded if the decoder detects it as %s', async (loader) => {
     decoder.loader = loader;
@@ -48,6 +47,12 @@ describe.each(signatures)('a file with the signature of %s', (format, signature,
     await expect(decodeImage(bytes)).rejects.toMatchObject({ code: 'INVALID_IMAGE', message });
     expect(decoder.toBuffer).toHaveBeenCalledTimes(1);
   });
+});
+
+test('a file with the signature of GIF reaches no decoder', async () => {
+  const code = 'INVALID_IMAGE';
+  await expect(decodeImage(Buffer.from('GIF89a<svg/>', 'latin1'))).rejects.toMatchObject({ code });
+  expect(loadSharp).not.toHaveBeenCalled();
 });
 
 test.each(SVG_FILES)('SVG as %s is rejected before the decoder is loaded', async (_what, bytes) => {

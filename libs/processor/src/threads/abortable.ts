@@ -1,4 +1,4 @@
-import { onAbort } from './on-abort.ts';
+import { onAbort } from '@blip2/interfaces';
 
 /** The same result, but rejected with the abort reason as soon as the signal aborts. The work itself continues. */
 export async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

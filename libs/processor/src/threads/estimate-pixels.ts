@@ -1,5 +1,5 @@
 import { parseGifFrame } from '../formats/gif-frame.ts';
-import { tiffPixels } from '../formats/tiff-directory.ts';
+import { tiffSize } from '../formats/tiff-directory.ts';
 import { hasTiffSignature } from '../formats/tiff-header.ts';
 
 /** Markers of JPEG segments with the image size: start of frame, without DHT, JPG and DAC. */
@@ -12,22 +12,26 @@ const START_OF_FRAME: ReadonlySet<number> = new Set([
  * the image is decoded: the limits are those of the decoder.
  */
 export function estimatePixels(bytes: Uint8Array): number {
-  if (bytes.length < 32) return 0;
+  if (bytes.length < 32) return isGif(bytes) ? gifPixels(bytes) : 0;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, 32).toString('latin1');
   if (head.startsWith('\x89PNG')) return view.getUint32(16) * view.getUint32(20);
-  if (head.startsWith('GIF8')) return gifPixels(view, bytes);
+  if (isGif(bytes)) return gifPixels(bytes);
   if (head.startsWith('\xff\xd8')) return jpegPixels(view);
   if (head.startsWith('VP8X', 12)) return (uint24(view, 24) + 1) * (uint24(view, 27) + 1);
   if (head.startsWith('VP8 ', 12)) return (view.getUint16(26, true) & 0x3fff) * (view.getUint16(28, true) & 0x3fff);
   if (head.startsWith('VP8L', 12)) return losslessWebpPixels(view.getUint32(21, true));
-  return hasTiffSignature(head) ? tiffPixels(bytes) : Number.POSITIVE_INFINITY;
+  const [width, height] = (hasTiffSignature(head) && tiffSize(bytes)) || [Number.POSITIVE_INFINITY, 1];
+  return width * height;
 }
 
-/** The frame may be larger than the screen. */
-function gifPixels(view: DataView, bytes: Uint8Array): number {
-  const { right = 0, bottom = 0 } = parseGifFrame(bytes) ?? {};
-  return Math.max(view.getUint16(6, true), right) * Math.max(view.getUint16(8, true), bottom);
+function isGif(bytes: Uint8Array): boolean {
+  return bytes[0] === 0x47 && bytes[1] === 0x49 && bytes[2] === 0x46;
+}
+
+function gifPixels(bytes: Uint8Array): number {
+  const { width, height } = parseGifFrame(bytes) ?? { width: 0, height: 0 };
+  return width * height;
 }
 
 function jpegPixels(view: DataView): number {

@@ -1,10 +1,10 @@
 import { Worker } from 'node:worker_threads';
 
 import { moduleExecArgv, moduleUrl } from '@blip2/files';
+import { onAbort } from '@blip2/interfaces';
 
 import { decodeError, type ImageReply, type ImageRequest, threadFailed } from './image-messages.ts';
 import type { ImageResult, ImageTask } from './image-task.ts';
-import { onAbort } from './on-abort.ts';
 
 /** A task on a thread. */
 export interface ThreadRun {

@@ -1,4 +1,4 @@
-import { onAbort } from './on-abort.ts';
+import { onAbort } from '@blip2/interfaces';
 
 /** A limit on work in progress. Waiting callers are served in the order of their calls. */
 export interface Slots {

@@ -11,10 +11,12 @@ import {
   expandBatch,
   type F32,
   type Graph,
-  includeGraph,
   MASKED,
   slice,
   type Value,
+  type Weights,
+  type WeightSource,
+  writeSection,
   type WrittenModel,
 } from '@blip2/onnx';
 import type { PartWeights } from '@blip2/part';
@@ -51,12 +53,16 @@ export function exportQueries(part: ExportedQFormer): WrittenModel {
     inputs: { encoder_hidden_states: f32('batch', 'patches', encoderHiddenSize) },
     outputs: { last_hidden_state: f32('batch', queryTokens.dims[1], hiddenSize) },
   };
-  return buildGraph({ name: 'qformer_model', signature, weights: weights.store }, (g, { encoder_hidden_states }) => {
-    const query_embeds = positions(queries(g, queryTokens, encoder_hidden_states));
-    const inner = buildQFormer(config, weights.store, weights.prefix, requestOf(part, {}));
-    const { last_hidden_state } = includeGraph(g, inner, { query_embeds, encoder_hidden_states });
-    return { last_hidden_state: assumeAxes(last_hidden_state, ['batch', queryTokens.dims[1], hiddenSize], 'queries') };
-  });
+  return buildGraph(
+    { name: 'qformer_model', signature, weights: weights.store },
+    (g, { encoder_hidden_states }, own) => {
+      const query_embeds = positions(queries(g, queryTokens, encoder_hidden_states));
+      const { last_hidden_state } = writeSection(own, builderOf(part, {}), { query_embeds, encoder_hidden_states });
+      return {
+        last_hidden_state: assumeAxes(last_hidden_state, ['batch', queryTokens.dims[1], hiddenSize], 'queries'),
+      };
+    },
+  );
 }
 
 /** A text alone: ids and mask `[batch, sequence]` → `last_hidden_state [batch, sequence, hidden]`. */
@@ -66,15 +72,9 @@ export function exportText(part: ExportedQFormer, names: TextNames): WrittenMode
     inputs: textInputs(names),
     outputs: { last_hidden_state: f32('batch', 'sequence', config.hiddenSize) },
   };
-  return buildGraph({ name: 'qformer_text_model', signature, weights: weights.store }, (g, inputs) => {
-    const { embeddings, mask } = text(g, part, inputs, names);
-    const inner = buildQFormer(
-      config,
-      weights.store,
-      weights.prefix,
-      requestOf(part, { queryLength: 0, masked: true }),
-    );
-    const { last_hidden_state } = includeGraph(g, inner, {
+  return buildGraph({ name: 'qformer_text_model', signature, weights: weights.store }, (g, inputs, own) => {
+    const { embeddings, mask } = text(g, own, part, inputs, names);
+    const { last_hidden_state } = writeSection(own, builderOf(part, { queryLength: 0, masked: true }), {
       query_embeds: positions(embeddings),
       attention_bias: maskBias(g, mask),
     });
@@ -94,19 +94,13 @@ export function exportQueriesAndText(part: ExportedQFormer, name: string, names:
     inputs: { encoder_hidden_states: f32('batch', 'patches', encoderHiddenSize), ...textInputs(names) },
     outputs: { last_hidden_state: f32('batch', count, hiddenSize) },
   };
-  return buildGraph({ name, signature, weights: weights.store }, (g, inputs) => {
-    const { embeddings, mask } = text(g, part, inputs, names);
+  return buildGraph({ name, signature, weights: weights.store }, (g, inputs, own) => {
+    const { embeddings, mask } = text(g, own, part, inputs, names);
     const image: F32 = inputs.encoder_hidden_states;
     const query_embeds = positions(concat(g, [queries(g, queryTokens, image), embeddings], 1));
     const ones = g.constant('int64', [1, count], new Array<number>(count).fill(1));
     const both = concat(g, [expandBatch(g, ones, mask), mask], 1);
-    const inner = buildQFormer(
-      config,
-      weights.store,
-      weights.prefix,
-      requestOf(part, { queryLength: count, masked: true }),
-    );
-    const { last_hidden_state } = includeGraph(g, inner, {
+    const { last_hidden_state } = writeSection(own, builderOf(part, { queryLength: count, masked: true }), {
       query_embeds,
       encoder_hidden_states: image,
       attention_bias: maskBias(g, both),
@@ -126,8 +120,13 @@ function expectExportable(part: ExportedQFormer): ExportedQFormer {
   return part;
 }
 
-function requestOf({ norm }: ExportedQFormer, more: Partial<QFormerRequest>): QFormerRequest {
-  return { ...PLAIN_REQUEST, ...more, ...(norm !== undefined && { norm }) };
+/** Builds the graph of the Q-Former from weights. */
+function builderOf(
+  { config, weights: { prefix }, norm }: ExportedQFormer,
+  more: Partial<QFormerRequest>,
+): (source: WeightSource) => ReturnType<typeof buildQFormer> {
+  const request = { ...PLAIN_REQUEST, ...more, ...(norm !== undefined && { norm }) };
+  return (source) => buildQFormer(config, source, prefix, request);
 }
 
 type TextValues = Readonly<Record<string, Value>>;
@@ -139,6 +138,7 @@ function textInputs({ ids, mask }: TextNames): Record<string, TensorSpec<'int64'
 /** The embeddings of a text at positions from 0 on, and its mask. */
 function text(
   g: Graph,
+  own: Weights,
   { config, embeddings }: ExportedQFormer,
   inputs: TextValues,
   names: TextNames,
@@ -146,8 +146,11 @@ function text(
   const [input_ids, mask] = [inputs[names.ids], inputs[names.mask]] as (Value<'int64'> | undefined)[];
   if (!embeddings || !input_ids || !mask)
     throw new Blip2Error('MISSING_WEIGHT', 'The Q-Former has no text input', { where: 'embeddings' });
-  const inner = buildTextEmbeddings(config, embeddings.store, embeddings.prefix);
-  const outputs = includeGraph(g, inner, { input_ids, position_ids: countedPositions(g, input_ids) });
+  const { store, prefix } = embeddings;
+  const position_ids = countedPositions(g, input_ids);
+  const build = (source: WeightSource): ReturnType<typeof buildTextEmbeddings> =>
+    buildTextEmbeddings(config, source, prefix);
+  const outputs = writeSection(own, build, { input_ids, position_ids }, store);
   return { embeddings: outputs.embeddings, mask };
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { requireUnchangedInPlace, requireVersions } from '@blip2/files';
 import {
   Blip2Error,
+  defined,
   messageOf,
   type OnnxModel,
   type Session,
@@ -129,8 +130,8 @@ async function withUnchangedWeights<T extends RunnableSession>(
 /** Adds the default number of threads on the CPU, unless one is given. */
 async function withThreads(options: SessionOptions, graph: Uint8Array): Promise<SessionOptions> {
   if (options.threads !== undefined || (options.device ?? 'cpu') !== 'cpu') return options;
-  const threads = await defaultThreads({ weightBytes: () => externalBytes(graph) });
-  return threads === undefined ? options : { ...options, threads };
+  const choice = await defaultThreads({ weightBytes: () => externalBytes(graph) });
+  return { ...options, ...defined({ threads: choice?.[options.phase ?? 'encoder'] }) };
 }
 
 /** Options of a session that optimizes its graph. If a folder is given, graph and prepacked weights are saved there. */

@@ -21,7 +21,7 @@ vi.mock('../onnxruntime/onnx-runtime.ts', () => ({
 
 beforeEach(() => {
   opened.length = 0;
-  vi.mocked(defaultThreads).mockReset().mockResolvedValue(3);
+  vi.mocked(defaultThreads).mockReset().mockResolvedValue({ encoder: 3, prompt: 2, decode: 1, fewRows: 8 });
 });
 
 const model: OnnxModel = {
@@ -46,6 +46,16 @@ describe('threads of a session', () => {
   test('are the same for plain and for prepacked weights', async () => {
     expect(await settings({}, { ...model, prepack: 'afterFirstRun' })).toEqual([3, 3]);
     expect(defaultThreads).toHaveBeenCalledOnce();
+  });
+
+  test('are those of the phase', async () => {
+    expect(await settings({ phase: 'decode' })).toEqual([1]);
+    expect(await settings({ phase: 'prompt' })).toEqual([1, 2]);
+  });
+
+  test('are left to onnxruntime if only those of another phase are known', async () => {
+    vi.mocked(defaultThreads).mockResolvedValue({ decode: 1 });
+    expect(await settings({ phase: 'prompt' })).toEqual([undefined]);
   });
 
   test('are left to onnxruntime without a default', async () => {

@@ -6,9 +6,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 
 import { createPartHost } from '../worker/create-part-host.ts';
 import type { PartHost } from '../worker/part-host.ts';
-import { threadCandidates } from './choose-threads.ts';
-import { createDefaultThreads, type DefaultThreads } from './default-threads.ts';
-import { measureThreads } from './measure-threads.ts';
+import { type PhaseThreads, type RowTiming, threadCandidates, type ThreadTiming } from './choose-threads.ts';
+import { createThreadChooser, type ExplainedThreads, type ThreadUse } from './default-threads.ts';
+import { measureRows, measureThreads } from './measure-threads.ts';
 import { type UsableProcessors, usableProcessors } from './usable-processors.ts';
 
 let folder = '';
@@ -26,26 +26,49 @@ interface Simulated extends Partial<UsableProcessors> {
   /** Milliseconds of both products by number of threads; undefined if other programs are busy. */
   readonly times?: Readonly<Record<number, number>>;
   readonly folder?: string;
+  /** The value of `BLIP2_THREADS`. */
+  readonly pinned?: string;
+  /** Milliseconds of 4-bit and of 8-bit products by number of rows; absent if other programs are busy. */
+  readonly rows?: Readonly<Record<number, readonly [blockMs: number, byteMs: number]>>;
 }
 
+/** A timing in which everything takes as long. */
+const evenly = (threads: number, time = NaN): ThreadTiming => ({
+  threads,
+  byteMs: time,
+  floatMs: time,
+  promptMs: time,
+  blockMs: time,
+  readMs: time,
+});
+
 /** A process on such a machine, with the measurements that it makes. */
-function process({ processors = 4, quota, times, folder: cache = folder }: Simulated): {
-  readonly ask: DefaultThreads;
+function process({ processors = 4, quota, topology, times, folder: cache = folder, pinned, rows }: Simulated): {
+  readonly explain: (use: ThreadUse) => Promise<ExplainedThreads>;
+  /** The number of the encoder; others are the same unless stated. */
+  readonly ask: (use: ThreadUse) => Promise<number | undefined>;
   readonly measured: (readonly number[])[];
+  readonly measuredRows: PhaseThreads[];
 } {
+  const measuredRows: PhaseThreads[] = [];
   const measured: (readonly number[])[] = [];
-  const ask = createDefaultThreads({
-    usable: () => ({ processors, quota }),
+  const explain = createThreadChooser({
+    usable: () => ({ processors, quota, topology }),
     folder: () => cache,
+    pinned: () => pinned,
     measure: async (candidates) => {
       measured.push(candidates);
+      return times && candidates.map((threads) => evenly(threads, times[threads]));
+    },
+    measureRows: async (threads) => {
+      measuredRows.push(threads);
       return (
-        times &&
-        candidates.map((threads) => ({ threads, byteMs: times[threads] ?? NaN, floatMs: times[threads] ?? NaN }))
+        rows &&
+        Object.entries(rows).map(([count, [blockMs, byteMs]]): RowTiming => ({ rows: Number(count), blockMs, byteMs }))
       );
     },
   });
-  return { ask, measured };
+  return { explain, ask: async (use) => (await explain(use)).choice?.encoder, measured, measuredRows };
 }
 
 const large = { weightBytes: () => LARGE };
@@ -77,11 +100,75 @@ describe('defaultThreads', () => {
     expect([limited.measured, fewer.measured]).toEqual([[[1, 2]], [[1, 2]]]);
   });
 
-  test('does not measure with a single candidate', async () => {
+  test('with a single candidate, measures for the rows alone', async () => {
     for (const machine of [{ processors: 1 }, { processors: 8, quota: 0.5 }]) {
       const { ask, measured } = process(machine);
-      expect([await ask(large), await ask(small), measured]).toEqual([1, 1, []]);
+      expect([await ask(small), measured]).toEqual([1, []]);
+      expect([await ask(large), await ask(small), measured]).toEqual([1, 1, [[1]]]);
     }
+    const { explain } = process({ processors: 1, times: { 1: 4 }, rows: { 4: [1, 9], 8: [9, 1] } });
+    expect((await explain(large)).choice).toEqual({ encoder: 1, prompt: 1, decode: 1, fewRows: 4 });
+  });
+
+  test('measures rows with the chosen threads, and keeps them', async () => {
+    const { explain, measuredRows } = process({
+      times: { 1: 4, 2: 2, 4: 3 },
+      rows: { 4: [1, 9], 8: [1, 9], 16: [9, 1] },
+    });
+    const found = await explain(large);
+    expect(found).toMatchObject({ choice: { encoder: 2, prompt: 2, decode: 2, fewRows: 8 }, reason: 'measured' });
+    expect(measuredRows).toEqual([{ encoder: 2, prompt: 2, decode: 2 }]);
+    const next = await process({}).explain(small);
+    expect(next).toMatchObject({ choice: found.choice, reason: 'saved', timings: [{ threads: 1 }, {}, {}] });
+    expect(next.rowTimings).toEqual(found.rowTimings);
+  });
+
+  test('keeps numbers of threads if only the rows were disturbed', async () => {
+    await process({ times: { 1: 4, 2: 2, 4: 3 } }).ask(large);
+    expect((await process({}).explain(small)).choice).toEqual({ encoder: 2, prompt: 2, decode: 2, fewRows: 4 });
+  });
+
+  test('numbers that are pinned replace those of the machine', async () => {
+    const all = process({ pinned: 'encoder=3,prompt=2,decode=1,fewRows=6', times: { 1: 1 } });
+    expect(await all.explain(large)).toMatchObject({
+      choice: { encoder: 3, prompt: 2, decode: 1, fewRows: 6 },
+      reason: 'pinned',
+    });
+    expect(all.measured).toEqual([]);
+    const some = process({ pinned: ' decode=1 ', times: { 1: 4, 2: 2, 4: 3 } });
+    expect(await some.explain(small)).toMatchObject({ choice: { decode: 1 }, reason: 'runtime' });
+    expect(await some.explain(large)).toMatchObject({
+      choice: { encoder: 2, prompt: 2, decode: 1, fewRows: 4 },
+      reason: 'measured',
+      pinned: { decode: 1 },
+    });
+    // What was saved is what was measured.
+    expect((await process({ pinned: '' }).explain(small)).choice?.decode).toBe(2);
+    expect((await process({ pinned: '3' }).explain(small)).choice).toEqual({
+      encoder: 3,
+      prompt: 3,
+      decode: 3,
+      fewRows: 4,
+    });
+  });
+
+  test.each(['0', 'two', 'decode=0', 'decoder=2', 'decode=1,decode=2', 'decode'])(
+    'a pin in another format is refused: %s',
+    async (pinned) => {
+      await expect(process({ pinned }).explain(small)).rejects.toMatchObject({
+        code: 'INVALID_ARGUMENT',
+        message: expect.stringMatching(/BLIP2_THREADS/) as string,
+      });
+    },
+  );
+
+  test('other cores of the same machine are measured for themselves', async () => {
+    const kinds = [{ name: 'core', cores: 2, processors: 4 }];
+    await process({ topology: { allowed: '0-3', kinds }, times: { 1: 4, 2: 2, 4: 3 } }).ask(large);
+    expect(await process({ topology: { allowed: '0-3', kinds } }).ask(small)).toBe(2);
+    expect(await process({ topology: { allowed: '4-7', kinds } }).ask(small)).toBeUndefined();
+    const alike = [{ name: 'core', cores: 4, processors: 4 }];
+    expect(await process({ topology: { allowed: '0-3', kinds: alike } }).ask(small)).toBeUndefined();
   });
 
   test('leaves small work to onnxruntime, within a quota', async () => {
@@ -99,12 +186,15 @@ describe('defaultThreads', () => {
   });
 
   test('never fails, even without onnxruntime', async () => {
-    const ask = createDefaultThreads({
+    const noRuntime = (): Promise<never> => Promise.reject(new TypeError('no runtime'));
+    const explain = createThreadChooser({
       usable: () => ({ processors: 2, quota: undefined }),
       folder: () => folder,
-      measure: () => Promise.reject(new TypeError('no runtime')),
+      pinned: () => undefined,
+      measure: noRuntime,
+      measureRows: noRuntime,
     });
-    expect(await ask(large)).toBeUndefined();
+    expect(await explain(large)).toMatchObject({ choice: undefined, reason: 'runtime' });
   });
 
   test('does not measure if the bytes of weights are unknown', async () => {
@@ -132,7 +222,8 @@ describe('a host', () => {
     let disposed = 0;
     const create = async (spec: unknown): Promise<unknown> => {
       created.push(spec);
-      return { threads: 4, [Symbol.asyncDispose]: async () => void disposed++ };
+      const choice = { encoder: 4, prompt: 4, decode: 3, fewRows: 8 };
+      return { explained: { choice, reason: 'measured' }, [Symbol.asyncDispose]: async () => void disposed++ };
     };
     const host = { create } as unknown as PartHost;
     expect(await Promise.all([ask({ ...large, host }), ask({ ...large, host })])).toEqual([4, 4]);
@@ -149,23 +240,31 @@ describe('a host', () => {
     vi.stubEnv('BLIP2_CACHE', folder);
     const usable = usableProcessors();
     await using host = createPartHost({ isolate: 'worker' });
-    const ask = createDefaultThreads({
+    const notHere = (): Promise<never> => Promise.reject(new TypeError('not here'));
+    const explain = createThreadChooser({
       usable: () => usable,
       folder: () => folder,
-      measure: () => Promise.reject(new TypeError('not here')),
+      pinned: () => undefined,
+      measure: notHere,
+      measureRows: notHere,
     });
-    expect([undefined, ...threadCandidates(usable)]).toContain(await ask({ ...large, host }));
+    const { choice } = await explain({ ...large, host });
+    for (const phase of ['encoder', 'prompt', 'decode'] as const)
+      expect([undefined, ...threadCandidates(usable)]).toContain(choice?.[phase]);
   });
 });
 
-test('measureThreads times both products with each number unless other programs are busy', async () => {
+test('measureThreads times every product with each number unless other programs are busy', async () => {
   const timings = await measureThreads([1, 2]);
   if (timings) expect(timings.map(({ threads }) => threads)).toEqual([1, 2]);
-  for (const { byteMs, floatMs } of timings ?? [])
-    expect([byteMs > 0, Number.isFinite(byteMs), floatMs > 0, Number.isFinite(floatMs)]).toEqual([
-      true,
-      true,
-      true,
-      true,
-    ]);
+  for (const timing of timings ?? []) {
+    expect(Object.keys(timing).sort()).toEqual(Object.keys(evenly(1)).sort());
+    for (const value of Object.values(timing)) expect(value > 0 && Number.isFinite(value)).toBe(true);
+  }
+});
+
+test('measureRows times both products with each number of rows unless other programs are busy', async () => {
+  const timings = await measureRows({ encoder: 1, prompt: 2, decode: 1 });
+  if (timings) expect(timings.map(({ rows }) => rows)).toEqual([4, 8, 16]);
+  for (const { blockMs, byteMs } of timings ?? []) expect(blockMs > 0 && byteMs > 0).toBe(true);
 });

@@ -24,15 +24,15 @@ test.each([
   ['0-3,8', 5],
   ['1,3,5-6,10-11', 6],
 ])('may run on processors %s: %i', (list, count) => {
-  expect(processors(list)).toEqual({ processors: count, quota: undefined });
+  expect(processors(list)).toMatchObject({ processors: count, quota: undefined, topology: { allowed: list } });
 });
 
-test.each([undefined, '', 'x', '3-1', '1-', '-'])('asks Node if the system lists %s', (list) => {
-  expect(processors(list, 'max 100000', 7)).toEqual({ processors: 7, quota: undefined });
+test.each([undefined, '', 'x', '3-1', '1-', '-', '0-99999999'])('asks Node if the system lists %s', (list) => {
+  expect(processors(list, 'max 100000', 7)).toEqual({ processors: 7, quota: undefined, topology: undefined });
 });
 
 test('a quota does not change the number of processors', () => {
-  expect(processors('0-3', '150000 100000')).toEqual({ processors: 4, quota: 1.5 });
+  expect(processors('0-3', '150000 100000')).toMatchObject({ processors: 4, quota: 1.5 });
 });
 
 test('at least one processor', () => {

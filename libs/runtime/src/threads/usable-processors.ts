@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
 import { cgroupQuota, type ReadSystemFile } from './cgroup-quota.ts';
+import { processorList, type ProcessorTopology,processorTopology } from './processor-topology.ts';
 
 /** Processors that this process may use. */
 export interface UsableProcessors {
@@ -9,6 +10,8 @@ export interface UsableProcessors {
   readonly processors: number;
   /** CPU quota of its control groups, in processors; undefined without a limit. */
   readonly quota: number | undefined;
+  /** Cores and their kinds; undefined where the system does not list processors. */
+  readonly topology?: ProcessorTopology | undefined;
 }
 
 export interface ProcessorFacts {
@@ -26,20 +29,9 @@ export function usableProcessors({
   read = readSystemFile,
   parallelism = availableParallelism,
 }: ProcessorFacts = {}): UsableProcessors {
-  const processors = Math.max(1, allowedProcessors(read('/proc/self/status') ?? '') ?? parallelism());
-  return { processors, quota: cgroupQuota(read) };
-}
-
-/** `Cpus_allowed_list: 0-3,8` are five. */
-function allowedProcessors(status: string): number | undefined {
-  const [, list] = /^Cpus_allowed_list:\s*(\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)\s*$/m.exec(status) ?? [];
-  if (list === undefined) return undefined;
-  const counts = list.split(',').map((range) => {
-    const [first, last = first] = range.split('-').map(Number);
-    return first === undefined || last === undefined ? NaN : last - first + 1;
-  });
-  const sum = counts.reduce((total, count) => total + count, 0);
-  return Number.isInteger(sum) && sum > 0 ? sum : undefined;
+  const [, list = ''] = /^Cpus_allowed_list:\s*(\S+)\s*$/m.exec(read('/proc/self/status') ?? '') ?? [];
+  const allowed = processorList(list)?.length ?? parallelism();
+  return { processors: Math.max(1, allowed), quota: cgroupQuota(read), topology: processorTopology(list, read) };
 }
 
 function readSystemFile(path: string): string | undefined {

@@ -27,43 +27,50 @@ const machine: Machine = {
   flags: 'flags : avx2',
   runtime: '1.30.0 linux x64',
 };
-const timings = [{ threads: 1, byteMs: 3, floatMs: 2 }];
+const timings = [{ threads: 1, byteMs: 3, floatMs: 2, promptMs: 1, blockMs: 1, readMs: 1 }];
+const rowTimings = [{ rows: 4, blockMs: 1, byteMs: 2 }];
+const threads = { encoder: 3, prompt: 3, decode: 2, fewRows: 8 };
 
 describe('a saved verdict', () => {
   test('is found again, and no other file is left', async () => {
     const file = verdictFile(join(folder, 'a/b'), machine);
-    await writeVerdict(file, { threads: 3, timings });
-    expect(await readVerdict(file, machine)).toBe(3);
+    await writeVerdict(file, { threads, timings, rowTimings });
+    expect(await readVerdict(file, machine)).toEqual({ threads, timings, rowTimings });
     expect(await readdir(dirname(file))).toEqual([file.slice(dirname(file).length + 1)]);
-    expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ threads: 3, timings });
+    expect(JSON.parse(await readFile(file, 'utf8'))).toMatchObject({ threads, timings, rowTimings });
   });
 
   test.each([
     ['{', 'no JSON'],
     ['null', 'null'],
     ['{}', 'nothing in it'],
-    ['{"threads":"2"}', 'text'],
-    ['{"threads":0}', 'no thread'],
-    ['{"threads":1.5}', 'a part of a thread'],
-    ['{"threads":5}', 'more threads than processors'],
+    ['{"threads":2}', 'one number'],
+    ['{"threads":{"encoder":1,"prompt":1,"decode":1}}', 'no rows'],
+    ['{"threads":{"encoder":"2","prompt":1,"decode":1,"fewRows":4}}', 'text'],
+    ['{"threads":{"encoder":1,"prompt":0,"decode":1,"fewRows":4}}', 'no thread'],
+    ['{"threads":{"encoder":1,"prompt":1,"decode":1.5,"fewRows":4}}', 'a part of a thread'],
+    ['{"threads":{"encoder":5,"prompt":1,"decode":1,"fewRows":4}}', 'more threads than processors'],
     ['', 'empty'],
   ])('is not read from %s: %s', async (text) => {
     const file = join(folder, 'damaged.json');
-    const json = text.startsWith('{"') ? text.replace('}', `,"measuredAt":${Date.now()}}`) : text;
+    const json = text.startsWith('{"') ? text.replace(/\}$/, `,"measuredAt":${Date.now()}}`) : text;
     await writeFile(file, json);
     expect(await readVerdict(file, machine)).toBeUndefined();
   });
 
   test.each([
-    [0, 2],
-    [VERDICT_LIFE_MS / 2, 2],
-    [VERDICT_LIFE_MS + 1000, undefined],
-    [-60_000, undefined],
-    [NaN, undefined],
-  ])('%i ms old: %s', async (age, expected) => {
+    [0, true],
+    [VERDICT_LIFE_MS / 2, true],
+    [VERDICT_LIFE_MS + 1000, false],
+    [-60_000, false],
+    [NaN, false],
+  ])('%i ms old: %s', async (age, isRead) => {
     const file = join(folder, 'old.json');
-    await writeFile(file, JSON.stringify({ threads: 2, measuredAt: Date.now() - age }));
-    expect(await readVerdict(file, machine)).toBe(expected);
+    await writeFile(
+      file,
+      JSON.stringify({ threads, timings, rowTimings: [null, { rows: '4' }], measuredAt: Date.now() - age }),
+    );
+    expect(await readVerdict(file, machine)).toEqual(isRead ? { threads, timings, rowTimings: [] } : undefined);
   });
 
   test('is undefined without a file', async () => {
@@ -74,11 +81,13 @@ describe('a saved verdict', () => {
   test('is ignored if it cannot be written', async () => {
     await writeFile(join(folder, 'file'), '');
     for (const place of [join(folder, 'file'), '/proc/nowhere/cache']) {
-      await expect(writeVerdict(verdictFile(place, machine), { threads: 2, timings })).resolves.toBeUndefined();
+      await expect(
+        writeVerdict(verdictFile(place, machine), { threads, timings, rowTimings }),
+      ).resolves.toBeUndefined();
     }
     const occupied = join(folder, 'occupied.json');
     await mkdir(join(occupied, 'inner'), { recursive: true });
-    await writeVerdict(occupied, { threads: 2, timings });
+    await writeVerdict(occupied, { threads, timings, rowTimings });
     expect((await readdir(folder)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
   });
 
@@ -86,7 +95,7 @@ describe('a saved verdict', () => {
     const locked = join(folder, 'locked');
     await mkdir(locked);
     await chmod(locked, 0o500);
-    await writeVerdict(verdictFile(locked, machine), { threads: 2, timings });
+    await writeVerdict(verdictFile(locked, machine), { threads, timings, rowTimings });
     expect(await readdir(locked)).toEqual([]);
   });
 });
@@ -98,6 +107,9 @@ describe('the file', () => {
       { ...machine, processors: 2 },
       { ...machine, quota: 1.5 },
       { ...machine, quota: 2 },
+      { ...machine, topology: { allowed: '0-3', kinds: [{ name: 'core', cores: 4, processors: 4 }] } },
+      { ...machine, topology: { allowed: '4-7', kinds: [{ name: 'core', cores: 4, processors: 4 }] } },
+      { ...machine, topology: { allowed: '0-3', kinds: [{ name: 'core', cores: 2, processors: 4 }] } },
       { ...machine, model: 'B' },
       { ...machine, model: undefined },
       { ...machine, flags: 'flags : avx2 avx512_vnni' },

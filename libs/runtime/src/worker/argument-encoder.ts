@@ -1,4 +1,4 @@
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, onAbort } from '@blip2/interfaces';
 
 import { encodeError } from './error-transfer.ts';
 import type { Notice } from './part-messages.ts';
@@ -56,7 +56,8 @@ export interface EncodeOptions {
 
 interface SentSignal {
   readonly signal: AbortSignal;
-  readonly onAbort: () => void;
+  /** Ends observing it. */
+  readonly stop: () => void;
 }
 
 /** Only notifications (`onProgress`, `onToken`) can be called later on another thread. */
@@ -72,9 +73,8 @@ export function createArgumentEncoder(context: ArgumentContext): ArgumentEncoder
   function transferSignal(signal: AbortSignal, references: TransferredReferences): Marker {
     const id = references.signals.get(signal) ?? nextId++;
     if (!references.signals.has(signal)) {
-      const onAbort = (): void => context.notify({ type: 'abort', signal: id, reason: encodeError(signal.reason) });
-      signal.addEventListener('abort', onAbort, { once: true });
-      signals.set(id, { signal, onAbort });
+      const notify = (): void => context.notify({ type: 'abort', signal: id, reason: encodeError(signal.reason) });
+      signals.set(id, { signal, stop: onAbort(signal, notify) });
       references.signals.set(signal, id);
     }
     return { $part: 'signal', signal: id, reason: signal.aborted ? encodeError(signal.reason) : undefined };
@@ -90,8 +90,7 @@ export function createArgumentEncoder(context: ArgumentContext): ArgumentEncoder
   function releaseReferences(references: TransferredReferences): void {
     for (const id of references.callbacks.values()) callbacks.delete(id);
     for (const id of references.signals.values()) {
-      const sent = signals.get(id);
-      sent?.signal.removeEventListener('abort', sent.onAbort);
+      signals.get(id)?.stop();
       signals.delete(id);
     }
     if (references.signals.size > 0) context.notify({ type: 'release', signals: [...references.signals.values()] });

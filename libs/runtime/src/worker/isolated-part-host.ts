@@ -1,4 +1,4 @@
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, onAbort } from '@blip2/interfaces';
 
 import { createArgumentEncoder, type EncodeOptions, type TransferredReferences } from './argument-encoder.ts';
 import type { OpenChannel } from './channel/part-channel.ts';
@@ -88,13 +88,11 @@ export function createIsolatedPartHost(isolate: PartHost['isolate'], open: OpenC
     const live = [...signals.keys()].filter((signal) => !signal.aborted);
     if (live.length === 0) return request;
     return new Promise((resolve, reject) => {
-      const stop = (): void => {
-        for (const signal of live) signal.removeEventListener('abort', abort);
-      };
-      const abort = (event: Event): void => {
+      const stop = (): void => stops.forEach((each) => each());
+      const abort = (signal: AbortSignal): void => {
         stop();
         abandoned++;
-        reject((event.target as AbortSignal).reason as Error);
+        reject(signal.reason as Error);
         const discard = (reply: Reply): void => {
           for (const handle of remotes.receive(reply, worker, calls).created) void calls.dispose(handle);
         };
@@ -103,7 +101,7 @@ export function createIsolatedPartHost(isolate: PartHost['isolate'], open: OpenC
           .catch(() => undefined)
           .finally(() => abandoned--);
       };
-      for (const signal of live) signal.addEventListener('abort', abort);
+      const stops = live.map((signal) => onAbort(signal, () => abort(signal)));
       request.then(resolve, reject).finally(stop);
     });
   }

@@ -34,6 +34,7 @@ function broken({
   decoding: breakDecoding,
 }: Defect): LanguageModel {
   const model = create(architecture)();
+  const originals = new WeakMap<Decoding, Decoding>();
   const wrap = (decoding: Decoding): Decoding => {
     const wrapped: Decoding = {
       get length() {
@@ -43,10 +44,12 @@ function broken({
         return decoding.logits;
       },
       extend: (more) => decoding.extend(more),
-      fork: async () => wrap(await decoding.fork()),
+      fork: async (rows) => wrap(await decoding.fork(rows)),
       crop: (length) => decoding.crop(length),
+      append: async (other, rows) => decoding.append?.(originals.get(other) ?? other, rows),
       [Symbol.asyncDispose]: () => decoding[Symbol.asyncDispose](),
     };
+    originals.set(wrapped, decoding);
     return Object.defineProperties(wrapped, Object.getOwnPropertyDescriptors(breakDecoding?.(decoding) ?? {}));
   };
   const start: LanguageModel['start'] = async (prompt) => wrap(await model.start(breakPrompt?.(prompt) ?? prompt));
@@ -141,6 +144,21 @@ const DEFECTS: Readonly<Record<string, Defect>> = {
     }),
   },
   'removes cropped positions': { decoding: (decoding) => ({ crop: (length) => decoding.crop(length + 1) }) },
+  'appends rows that continue as if they were alone, if it can': {
+    decoding: (decoding) => ({
+      append: async (other) => {
+        await decoding.append?.(other, [0, 0]);
+      },
+    }),
+  },
+  'forks some rows, if it can append': {
+    decoding: (decoding) => ({ fork: () => decoding.fork() }),
+  },
+  'lets rows that were appended leave, and others join, if it can': {
+    decoding: (decoding) => ({
+      extend: (more) => decoding.extend({ ...more, ...(more.parents && { parents: more.parents.map(() => 0) }) }),
+    }),
+  },
   'has no logits after a crop': {
     decoding: (decoding) => {
       let stale: Logits | undefined;

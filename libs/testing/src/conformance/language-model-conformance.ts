@@ -1,4 +1,5 @@
 import type { Check } from './check.ts';
+import { appendChecks } from './language-model/append-checks.ts';
 import { branchChecks } from './language-model/branch-checks.ts';
 import type { LanguageModelSubject } from './language-model/check-context.ts';
 import { disposeChecks } from './language-model/dispose-checks.ts';
@@ -15,6 +16,7 @@ export function languageModelConformance(subject: LanguageModelSubject): Check[]
     ...prefillChecks(subject),
     ...extendChecks(subject),
     ...branchChecks(subject),
+    ...appendChecks(subject),
     ...lossChecks(subject),
     ...disposeChecks(subject),
   ];

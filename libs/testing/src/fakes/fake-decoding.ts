@@ -14,22 +14,38 @@ export interface FakeDecodingOptions {
   readonly rows: readonly { readonly history: FakeHistory; readonly score: FakeScore }[];
   /** Start without logits, as after a crop. */
   readonly isCropped?: boolean;
+  /** Rows have been appended, so that padding at the start of all rows does not count. */
+  readonly isJoined?: boolean;
 }
 
 type State = FakeDecodingOptions['rows'];
+
+/** What each fake decoding holds. */
+const STATES = new WeakMap<Decoding, () => State>();
 
 /** Creates a decoding without a cache, which computes logits from the whole history: slow, but evidently correct. */
 export function fakeDecoding(options: FakeDecodingOptions): Decoding {
   let rows: State = options.rows;
   let isDisposed = false;
   let isCropped = options.isCropped ?? false;
+  let isJoined = options.isJoined ?? false;
   const length = (): number => rows[0]?.history.length ?? 0;
   const requireAlive = (): void => {
     if (isDisposed) throw new Blip2Error('DISPOSED', 'This decoding has been disposed of');
   };
   requireRoom(length(), options.maxPositions);
   const logitsOf = (positions: number): Logits => computeLogits(rows, positions, options.vocabularySize);
-  return {
+  const pick = (from: State, picked: readonly number[]): State =>
+    picked.map((row) => {
+      const state = from[row];
+      if (state) return state;
+      throw new Blip2Error('INVALID_ARGUMENT', 'rows must be rows of the decoding', {
+        argument: 'rows',
+        expected: `0 to ${from.length - 1}`,
+        got: String(row),
+      });
+    });
+  const decoding: Decoding = {
     get length() {
       return length();
     },
@@ -44,20 +60,31 @@ export function fakeDecoding(options: FakeDecodingOptions): Decoding {
       const added = addedVectors(more, options.embed);
       checkExtension(parents, added, rows.length);
       const count = added[0]?.length ?? 0;
-      requireRoom(length() + count, options.maxPositions);
       const isKept = (row: number, position: number): boolean => more.attentionMask?.[row]?.[position] !== 0;
-      rows = added.flatMap((vectors, row) => {
+      const extended = added.flatMap((vectors, row) => {
         const parent = rows[parents[row] ?? row];
         if (!parent) return [];
         const kept = vectors.map((vector, position) => (isKept(row, position) ? vector : undefined));
         return [{ ...parent, history: [...parent.history, ...kept] }];
       });
+      const next = isJoined ? aligned(extended) : extended;
+      requireRoom(next[0]?.history.length ?? 0, options.maxPositions);
+      rows = next;
       isCropped = false;
       return logitsOf(more.logits === 'all' ? count : 1);
     },
-    async fork() {
+    async fork(picked) {
       requireAlive();
-      return fakeDecoding({ ...options, rows, isCropped });
+      const forked = picked ? pick(rows, picked) : rows;
+      return fakeDecoding({ ...options, rows: isJoined ? aligned(forked) : forked, isCropped, isJoined });
+    },
+    async append(other, picked) {
+      requireAlive();
+      const added = STATES.get(other)?.();
+      if (!added) throw new Blip2Error('INVALID_ARGUMENT', 'other must be a fake decoding', { argument: 'other' });
+      rows = aligned([...rows, ...(picked ? pick(added, picked) : added)]);
+      isJoined = true;
+      isCropped = true;
     },
     async crop(to) {
       requireAlive();
@@ -73,6 +100,29 @@ export function fakeDecoding(options: FakeDecodingOptions): Decoding {
       isDisposed = true;
     },
   };
+  STATES.set(decoding, () => {
+    requireAlive();
+    return rows;
+  });
+  return decoding;
+}
+
+/** Rows that end together, padded at the start to the longest of them. */
+function aligned(rows: State): State {
+  const trimmed = rows.map(({ history, ...row }) => ({
+    ...row,
+    history: history.slice(
+      Math.max(
+        0,
+        history.findIndex((vector) => vector !== undefined),
+      ),
+    ),
+  }));
+  const longest = Math.max(...trimmed.map(({ history }) => history.length));
+  return trimmed.map(({ history, ...row }) => ({
+    ...row,
+    history: [...new Array<undefined>(longest - history.length).fill(undefined), ...history],
+  }));
 }
 
 function computeLogits(rows: State, positions: number, vocabularySize: number): Logits {

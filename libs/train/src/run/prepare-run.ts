@@ -122,7 +122,7 @@ export async function prepareRun(
 
 /** The number of threads for the products of a step: the same in every step, and recorded. */
 async function ownThreads(): Promise<number> {
-  return (await defaultThreads({ weightBytes: () => 0 })) ?? availableParallelism();
+  return (await defaultThreads({ weightBytes: () => 0 }))?.prompt ?? availableParallelism();
 }
 
 function recordedThreads(record: RunRecord | undefined): number | undefined {

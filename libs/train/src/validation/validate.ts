@@ -6,6 +6,7 @@ import {
   type PatchFeatures,
   type TokenIds,
 } from '@blip2/interfaces';
+import { ciderD } from '@blip2/metrics';
 import type { NamedTensors, TrainableBridge } from '@blip2/qformer';
 
 import type { ExampleIds } from '../examples/token-rows.ts';
@@ -25,6 +26,8 @@ export interface ValidationResult {
   readonly loss: number;
   /** Share of the texts that are generated exactly, 0 to 1. */
   readonly exactMatch: number;
+  /** CIDEr-D of the captions against all captions of their images, 0 to 10; undefined if there are none. */
+  readonly cider: number | undefined;
   /** The generated texts, in the order of the examples. */
   readonly texts: readonly string[];
 }
@@ -69,7 +72,21 @@ export async function validate(
     group.forEach((index, row) => (texts[index] = decode(output.sequences[row] ?? []).trim()));
   }
   const right = texts.filter((text, index) => text === examples[index]?.text).length;
-  return { loss: loss / targetCount, exactMatch: right / examples.length, texts };
+  return { loss: loss / targetCount, exactMatch: right / examples.length, cider: captionCider(examples, texts), texts };
+}
+
+function captionCider(examples: readonly TrainingExample[], texts: readonly string[]): number | undefined {
+  const references = new Map<string, string[]>();
+  for (const { image, question, text } of examples)
+    if (question === undefined) references.set(image.name, [...(references.get(image.name) ?? []), text]);
+  const captions = examples.flatMap(({ image, question }, index) =>
+    question === undefined ? [[texts[index] ?? '', references.get(image.name) ?? []] as const] : [],
+  );
+  if (captions.length === 0) return undefined;
+  return ciderD(
+    captions.map(([text]) => text),
+    captions.map(([, each]) => each),
+  ).score;
 }
 
 /** Indices of rows whose prompts are equally long, at most `BATCH` each. */

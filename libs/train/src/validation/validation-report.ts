@@ -5,6 +5,8 @@ export interface ValidationReport {
   readonly loss: number;
   /** Share of the texts that were generated exactly, 0 to 1. */
   readonly exactMatch: number;
+  /** CIDEr-D of the captions against all captions of their images, 0 to 10; absent without captions. */
+  readonly cider?: number;
   /** Whether it is the best so far: more texts right, or as many at a lower loss. */
   readonly isBest: boolean;
   /** Whether the run ends, because there was no better one for `patience` validations. */

@@ -54,7 +54,7 @@ export async function createValidator(
       if (!validation) return { step, loss: NaN, exactMatch: NaN, isBest: false, isLast: false, samples: [] };
       const { processor, bridge, language } = model;
       const decode = (ids: readonly number[]): string => processor.decode(ids, { skipSpecialTokens: true });
-      const { loss, exactMatch, texts } = await validate(bridge, language, weights, validation, decode);
+      const { loss, exactMatch, cider, texts } = await validate(bridge, language, weights, validation, decode);
       const isBest = exactMatch > best.exact || (exactMatch === best.exact && loss < best.loss);
       if (isBest) {
         await saveBest(folder, weights);
@@ -67,7 +67,15 @@ export async function createValidator(
         expected: text,
         generated: texts[index] ?? '',
       }));
-      const report = { step, loss, exactMatch, isBest, isLast: isOver(), samples };
+      const report = {
+        step,
+        loss,
+        exactMatch,
+        ...(cider !== undefined && { cider }),
+        isBest,
+        isLast: isOver(),
+        samples,
+      };
       await appendLine(folder, LOG, report);
       return report;
     },

@@ -26,7 +26,7 @@ export type EvaVisionEncoder = PooledVisionEncoder<EvaVisionConfig>;
 /** timm's `_init_weights`, without its smaller weights in later blocks. */
 const INITIALIZER_RANGE = 0.02;
 
-const LAYOUT: VisionTransformerLayout<EvaVisionConfig> = {
+export const LAYOUT: VisionTransformerLayout<EvaVisionConfig> = {
   name: 'eva',
   hasClassPosition: true,
   embeddingsPath: 'patch_embed',

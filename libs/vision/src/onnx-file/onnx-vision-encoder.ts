@@ -30,7 +30,7 @@ import { encodeInBatches } from '../encode-in-batches.ts';
 import { expectPixelValues } from '../expect-pixel-values.ts';
 
 /** What a file may not state about itself. */
-export interface OnnxVisionEncoderOptions extends Omit<PartOptions, 'dtype'> {
+export interface OnnxVisionEncoderOptions extends Omit<PartOptions, 'dtype' | 'rows'> {
   /** The output to return, `[batch, positions, hidden]`. Default `last_hidden_state`. */
   readonly output?: string;
   /** Height and width of the images. Default: of the input in the file, else of `preprocessor_config.json`. */

@@ -4,6 +4,7 @@ import { hubTarget } from './targets/hub-target.ts';
 import { imageTarget } from './targets/image-target.ts';
 import { requestTarget } from './targets/request-target.ts';
 import { safetensorsTarget } from './targets/safetensors-target.ts';
+import { serverTarget } from './targets/server-target.ts';
 import { shardIndexTarget } from './targets/shard-index-target.ts';
 import { tokenizerTarget } from './targets/tokenizer-target.ts';
 
@@ -16,4 +17,5 @@ export const targets: readonly Target<unknown>[] = [
   imageTarget,
   hubTarget,
   requestTarget,
+  serverTarget,
 ];

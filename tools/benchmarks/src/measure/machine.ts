@@ -2,6 +2,9 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 
+import { defined, type ThreadChoice } from '@blip2/interfaces';
+import { type CoreKind, explainThreads, type ThreadTiming } from '@blip2/runtime';
+
 import { repositoryPath } from '../repository.ts';
 
 /** CPU features that determine the speed of integer and half-precision products. */
@@ -23,6 +26,27 @@ export interface Machine {
   readonly features: readonly string[];
   readonly cores: number;
   readonly memoryGiB: number;
+}
+
+/** The processors that a measurement may use, and the threads that are chosen for them. */
+export interface Processors {
+  readonly processors: number;
+  /** CPU quota in processors. */
+  readonly quota?: number;
+  /** Cores by kind, as far as the system tells. */
+  readonly coreKinds?: readonly CoreKind[];
+  /** Default threads of this library for a large model, and their measurement. */
+  readonly threads?: Partial<ThreadChoice>;
+  readonly threadTimings?: readonly ThreadTiming[];
+}
+
+/** Measures the default threads if they are not known yet. */
+export async function processors(): Promise<Processors> {
+  const { usable, choice, timings } = await explainThreads({ weightBytes: () => Infinity });
+  return {
+    processors: usable.processors,
+    ...defined({ quota: usable.quota, coreKinds: usable.topology?.kinds, threads: choice, threadTimings: timings }),
+  };
 }
 
 /** Describes this machine. */

@@ -16,6 +16,7 @@ export function charts(): Readonly<Record<string, string>> {
 function captionChart({ shape, rows, newTokens, machine }: BenchFile): string {
   const bars = rows
     .map((row) => ({ row, captionMs: measureOf(row, 'captionMs') }))
+    .filter(({ captionMs }) => !Number.isNaN(captionMs))
     .toSorted((a, b) => a.captionMs - b.captionMs)
     .map(({ row, captionMs }) => ({
       name: rowName(row).replaceAll('`', ''),

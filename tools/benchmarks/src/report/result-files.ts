@@ -1,12 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-import type { Machine } from '../measure/machine.ts';
+import type { ThreadChoice } from '@blip2/interfaces';
+
+import type { Machine, Processors } from '../measure/machine.ts';
 import type { Bandwidth } from '../measure/speed/bandwidth.ts';
 import { repositoryPath } from '../repository.ts';
 import type { Ranges } from './statistics.ts';
 
-/** This library, or Transformers on PyTorch. */
-export type BenchSide = 'ours' | 'pytorch';
+/** This library, Transformers on PyTorch, or a Llama of the same size on llama.cpp. */
+export type BenchSide = 'ours' | 'pytorch' | 'llama';
 
 /** One side at one setting: medians by name, and ranges. */
 export interface BenchRow {
@@ -14,8 +16,13 @@ export interface BenchRow {
   readonly setting: string;
   readonly readBytesPerToken: number;
   readonly ranges: Ranges;
-  readonly [measure: string]: BenchSide | string | number | Ranges;
+  /** Threads within one operator, by phase if they differ. Absent from older results, and if onnxruntime decides. */
+  readonly threads?: ThreadsUsed;
+  readonly [measure: string]: BenchSide | string | number | Ranges | ThreadsUsed | undefined;
 }
+
+/** Numbers of threads of one side. */
+export type ThreadsUsed = number | Partial<ThreadChoice>;
 
 /** `bench-*.json`, written by `bench`. */
 export interface BenchFile {
@@ -26,7 +33,7 @@ export interface BenchFile {
   readonly newTokens: number;
   readonly blocks: number;
   readonly rounds: number;
-  readonly machine: Machine & Bandwidth;
+  readonly machine: Machine & Bandwidth & Partial<Processors>;
   readonly versions: Record<string, string>;
   rows: readonly BenchRow[];
 }

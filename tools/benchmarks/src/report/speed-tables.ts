@@ -1,3 +1,4 @@
+import { kindOf, kindsMarkdown, processorsText } from './kinds-of-machines.ts';
 import { counted, fixed, markdownTable, ratio } from './markdown.ts';
 import { otherResults } from './other-results.ts';
 import {
@@ -15,6 +16,7 @@ const RESULTS_LINK = '../tools/benchmarks/results';
 const COLUMNS: readonly (readonly [title: string, measure: string, digits: number, divisor: number])[] = [
   ['load, s', 'loadMs', 1, 1000],
   ['start to first caption, s', 'firstCaptionMs', 1, 1000],
+  ['second caption, s', 'secondCaptionMs', 2, 1000],
   ['vision, ms', 'visionMs', 0, 1],
   ['Q-Former, ms', 'qformerMs', 0, 1],
   ['prompt, ms', 'prefillMs', 0, 1],
@@ -31,7 +33,7 @@ const SMALL_MEASURES = ['captionMs', 'tokenMs', 'firstCaptionMs', 'batch8Caption
 const SMALL_SETTINGS = ['fp32', 'fast', 'small'];
 /** The run whose results the README shows. */
 const SMALL_RUN = 'bench-opt-2.7b';
-const SIDES = { ours: 'ours', pytorch: 'PyTorch' } as const;
+const SIDES = { ours: 'ours', pytorch: 'PyTorch', llama: 'llama.cpp' } as const;
 
 /** Name of the bar chart of a run. */
 export function chartFile(name: string): string {
@@ -51,7 +53,10 @@ export function measureOf(row: BenchRow, measure: string): number {
 
 /** All speed tables, for `docs/benchmarks.md`. */
 export function speedMarkdown(): string {
-  return [...benchResults().map(([name, file]) => runMarkdown(name, file)), otherResults(link)].join('\n\n');
+  const results = benchResults();
+  return [kindsMarkdown(results), ...results.map(([name, file]) => runMarkdown(name, file)), otherResults(link)].join(
+    '\n\n',
+  );
 }
 
 /** The small speed table, for the README. */
@@ -71,9 +76,8 @@ export function smallSpeedMarkdown(): string {
 
 function runMarkdown(name: string, file: BenchFile): string {
   const { rows, note = '', machine, shape } = file;
-  const features = machine.features.includes('avx_vnni') || machine.features.includes('avx512_vnni') ? '' : ', no VNNI';
   return [
-    `### ${shape} on ${machine.cores} cores of ${machine.cpu}${features}`,
+    `### ${shape} on ${kindOf(machine)}`,
     description(name, file),
     note,
     settingsTable(
@@ -99,7 +103,8 @@ function description(
     `Random weights of the ${shape} shape, captions of ${newTokens} tokens; ` +
       'every caption includes decoding and preprocessing of the image.',
     `CPU features: ${machine.features.join(', ')}. ` +
-      `${fixed(machine.memoryGiB, 0)} GiB of memory, bandwidth ${fixed(machine.bandwidthGBs, 1)} GB/s.`,
+      `${fixed(machine.memoryGiB, 0)} GiB of memory, bandwidth ${fixed(machine.bandwidthGBs, 1)} GB/s.` +
+      processorsText(machine),
     `Node ${versions['node']}, onnxruntime ${versions['onnxruntime']}${torch}.`,
     `Medians of ${counted(rounds, 'round')} in ${counted(blocks, 'block')}; ` +
       `${link(name)} has the ranges. Command: \`${command}\`.`,
@@ -107,13 +112,18 @@ function description(
 }
 
 function settingsTable(rows: readonly BenchRow[], measures: readonly string[]): string {
-  const columns = measures.flatMap((measure) => COLUMNS.filter(([, own]) => own === measure));
+  // Results of earlier versions lack some measures.
+  const has = (measure: string): boolean => rows.some((row) => !Number.isNaN(measureOf(row, measure)));
+  const columns = measures.flatMap((measure) => COLUMNS.filter(([, own]) => own === measure && has(measure)));
   const oursFirst = [...rows.filter(({ side }) => side === 'ours'), ...rows.filter(({ side }) => side !== 'ours')];
   return markdownTable(
     ['', ...columns.map(([title]) => `>${title}`)],
     oursFirst.map((row) => [
       rowName(row),
-      ...columns.map(([, measure, digits, divisor]) => fixed(measureOf(row, measure) / divisor, digits)),
+      ...columns.map(([, measure, digits, divisor]) => {
+        const value = measureOf(row, measure);
+        return Number.isNaN(value) ? '' : fixed(value / divisor, digits);
+      }),
     ]),
   );
 }

@@ -10,7 +10,7 @@ export interface Shape {
   readonly config: { readonly num_query_tokens: number; readonly [key: string]: unknown };
 }
 
-/** The shapes of two full-size models, and a tiny one that runs in seconds. */
+/** The shapes of two full-size models, one of a gigabyte, and a tiny one that runs in seconds. */
 const BY_NAME: Readonly<Record<string, Shape>> = {
   'opt-2.7b': {
     demo: 'blip2-opt-shapes',
@@ -55,6 +55,40 @@ const BY_NAME: Readonly<Record<string, Shape>> = {
         feed_forward_proj: 'gated-gelu',
         dense_act_fn: 'gelu',
         tie_word_embeddings: false,
+      },
+    },
+  },
+  medium: {
+    demo: 'blip2-opt-shapes',
+    imageSize: 224,
+    config: {
+      model_type: 'blip-2',
+      image_token_index: 446,
+      num_query_tokens: 32,
+      vision_config: {
+        model_type: 'blip_2_vision_model',
+        hidden_size: 768,
+        intermediate_size: 3072,
+        num_hidden_layers: 12,
+        num_attention_heads: 12,
+      },
+      qformer_config: {
+        model_type: 'blip_2_qformer',
+        hidden_size: 256,
+        intermediate_size: 1024,
+        num_hidden_layers: 4,
+        num_attention_heads: 4,
+        encoder_hidden_size: 768,
+      },
+      text_config: {
+        model_type: 'opt',
+        hidden_size: 1024,
+        num_hidden_layers: 16,
+        num_attention_heads: 16,
+        ffn_dim: 4096,
+        word_embed_proj_dim: 1024,
+        vocab_size: 50304,
+        eos_token_id: 50118,
       },
     },
   },

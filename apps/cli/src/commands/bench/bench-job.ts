@@ -1,3 +1,5 @@
+import type { ThreadChoice } from '@blip2/interfaces';
+
 import type { ModelSource } from '../../model/model-source.ts';
 import type { Isolate } from '../../options/common-options.ts';
 
@@ -13,9 +15,9 @@ export interface BenchJob {
   readonly image: string;
   /** The value of `--dtype`. */
   readonly dtype: string;
-  readonly threads?: number;
+  readonly threads?: number | Partial<ThreadChoice>;
   readonly isolate?: Isolate;
-  /** Number of timed rounds, after one warm-up round. */
+  /** Number of timed rounds, after the warm-up. */
   readonly rounds: number;
   /** Length of every caption, in tokens. */
   readonly newTokens: number;
@@ -31,13 +33,15 @@ export type BenchResult = { readonly samples: BenchSamples } | { readonly conver
 export const BENCH_METRICS = {
   loadMs: 'loading, including the overhead of the first caption',
   firstCaptionMs: 'from the start of the process to the end of the first caption',
+  secondCaptionMs: 'the second caption, which opens sessions for all later ones',
+  warmUpCaptions: 'captions until the time was stable: three in a row within 5 %, at most 12',
   visionMs: 'vision encoder, one image',
   qformerMs: 'Q-Former and projection',
   prefillMs: 'language model, prefill of the prompt',
   tokenMs: 'language model, each further token',
-  captionMs: 'one caption, including image decoding and processing',
+  captionMs: 'one caption in steady state, including image decoding and processing',
   beams5Ms: 'one caption with 5 beams',
-  batch8CaptionsPerSecond: 'captions per second, 8 at a time',
+  batch8CaptionsPerSecond: 'captions per second, 8 distinct images at a time',
   peakMiB: 'peak resident memory with mapped weights, after captions one at a time',
   rssAnonMiB: 'resident memory without mapped files, after captions one at a time',
   batchPeakMiB: 'peak resident memory at the end, after beams and batches',

@@ -1,6 +1,6 @@
 import { cpus } from 'node:os';
 
-import { Blip2Error, defined, mustBe } from '@blip2/interfaces';
+import { Blip2Error, defined, mustBe, type ThreadChoice } from '@blip2/interfaces';
 import type { Command } from 'commander';
 
 import type { CliCommand } from '../../command.ts';
@@ -38,7 +38,7 @@ interface BenchOptions extends ReportOptions, Omit<SourceOptions, 'model'> {
   readonly image?: string;
   readonly rounds: number;
   readonly newTokens: number;
-  readonly threads?: number;
+  readonly threads?: number | Partial<ThreadChoice>;
   readonly isolate?: Isolate;
   readonly offline?: boolean;
   readonly revision?: string;
@@ -68,7 +68,7 @@ Examples:
       .option('--image <file>', 'Image to measure with (default: a generated one of 640 x 480 pixels)')
       .option(
         '--rounds <n>',
-        'Timed rounds of each step, after one warm-up round; half as many for beams and batches',
+        'Timed rounds of each step, once times are stable; half as many for beams and batches',
         positiveIntegerUpTo(MAX_ROUNDS),
         DEFAULT_ROUNDS,
       )
@@ -136,12 +136,16 @@ async function measure(job: BenchJob, options: BenchOptions, signal: AbortSignal
 }
 
 /** The default number of threads of large models, measured before any process is timed, so that all use the same. */
-async function measuredThreads(): Promise<number | undefined> {
+async function measuredThreads(): Promise<Partial<ThreadChoice> | undefined> {
   const { defaultThreads } = await import('@blip2/runtime');
   return defaultThreads({ weightBytes: () => Infinity });
 }
 
-function title(source: string | undefined, { newTokens, rounds }: BenchOptions, threads: number | undefined): string {
+function title(
+  source: string | undefined,
+  { newTokens, rounds }: BenchOptions,
+  threads: BenchJob['threads'] | undefined,
+): string {
   const [cpu] = cpus();
   const model = source === undefined ? 'the built-in demo, whose times are not those of a real model' : oneLine(source);
   const machine = `${cpu?.model.trim() ?? 'unknown processor'}, ${threadsText(threads)}`;
@@ -149,7 +153,11 @@ function title(source: string | undefined, { newTokens, rounds }: BenchOptions, 
   return `${model}\n${versionLine()}, ${machine}; ${settings}`;
 }
 
-function threadsText(threads: number | undefined): string {
+function threadsText(threads: BenchJob['threads'] | undefined): string {
   if (threads === undefined) return "onnxruntime's own number of threads";
+  if (typeof threads === 'object')
+    return `threads ${Object.entries(threads)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(',')}`;
   return threads === 1 ? '1 thread' : `${threads} threads`;
 }

@@ -8,9 +8,14 @@ import { DEFAULT_ISOLATE } from '../../options/common-options.ts';
 import { dtypeOption } from '../../options/dtype.ts';
 import type { BenchJob, BenchResult, BenchSamples } from './bench-job.ts';
 import { medianOf } from './bench-report.ts';
+import { distinctImages } from './distinct-images.ts';
+import { untilStable } from './warm-up.ts';
 
 const BEAMS = 5;
 const BATCH = 8;
+/** Captions and repeated runs of many rows after which the times count as stable in any case. */
+const WARM_UP_CAPTIONS = 11;
+const WARM_UP_RUNS = 4;
 
 /** Loads a model and measures it. Must be the only work of its process: the first caption is timed from its start. */
 export async function measureModel(
@@ -37,6 +42,7 @@ export async function measureModel(
   const convertMs = conversion.milliseconds();
   if (convertMs > 0) return { convertMs };
 
+  const warmUp = await untilStable(() => timed(caption), WARM_UP_CAPTIONS);
   const steps = await repeat(rounds, async () => ({
     captionMs: await timed(caption),
     ...(await timeSteps(blip2, image, newTokens)),
@@ -47,6 +53,8 @@ export async function measureModel(
     samples: {
       loadMs: [Math.max(loaded - started, firstCaptionMs - started - medianOf(captionMs))],
       firstCaptionMs: [firstCaptionMs],
+      secondCaptionMs: warmUp.slice(0, 1),
+      warmUpCaptions: [1 + warmUp.length],
       ...samplesOf(steps, captionMs, memory),
       ...(await timeManyRows(blip2, image, rounds, newTokens)),
       batchPeakMiB: [processMemory().peakMiB],
@@ -101,7 +109,7 @@ function samplesOf(
   steps: readonly Steps[],
   captionMs: readonly number[],
   { peakMiB, rssAnonMiB }: ProcessMemory,
-): Omit<BenchSamples, 'loadMs' | 'firstCaptionMs' | 'beams5Ms' | 'batch8CaptionsPerSecond' | 'batchPeakMiB'> {
+): Pick<BenchSamples, 'visionMs' | 'qformerMs' | 'prefillMs' | 'tokenMs' | 'captionMs' | 'peakMiB' | 'rssAnonMiB'> {
   return {
     visionMs: steps.map(({ visionMs }) => visionMs),
     qformerMs: steps.map(({ qformerMs }) => qformerMs),
@@ -113,25 +121,23 @@ function samplesOf(
   };
 }
 
-/** Beams and batches take several times as long, so they get half of the rounds and a short warm-up. */
+/** Beams and batches take several times as long, so they get half of the rounds and a shorter warm-up. */
 async function timeManyRows(
   blip2: Blip2,
   image: Uint8Array,
   rounds: number,
   newTokens: number,
 ): Promise<Pick<BenchSamples, 'beams5Ms' | 'batch8CaptionsPerSecond'>> {
-  // Copies, because the same image would be encoded only once.
-  const images = Array.from({ length: BATCH }, () => image.slice());
-  const beams = (length: number): Promise<unknown> =>
-    Promise.resolve(blip2.caption(image, { numBeams: BEAMS, minNewTokens: length, maxNewTokens: length }));
-  const batch = (length: number): Promise<unknown> =>
-    blip2.caption(images, { minNewTokens: length, maxNewTokens: length });
+  const images = await distinctImages(image, BATCH);
+  const length = { minNewTokens: newTokens, maxNewTokens: newTokens };
+  const beams = (): Promise<unknown> => Promise.resolve(blip2.caption(image, { numBeams: BEAMS, ...length }));
+  const batch = (): Promise<unknown> => blip2.caption(images, length);
   const samples = { beams5Ms: [] as number[], batch8CaptionsPerSecond: [] as number[] };
-  await beams(2);
-  await batch(2);
+  await untilStable(() => timed(beams), WARM_UP_RUNS);
+  await untilStable(() => timed(batch), WARM_UP_RUNS);
   for (let round = 0; round < Math.ceil(rounds / 2); round++) {
-    samples.beams5Ms.push(await timed(() => beams(newTokens)));
-    samples.batch8CaptionsPerSecond.push((1000 * BATCH) / (await timed(() => batch(newTokens))));
+    samples.beams5Ms.push(await timed(beams));
+    samples.batch8CaptionsPerSecond.push((1000 * BATCH) / (await timed(batch)));
   }
   return samples;
 }

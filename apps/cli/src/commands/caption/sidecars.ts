@@ -6,12 +6,21 @@ import { Blip2Error, mustBe } from '@blip2/interfaces';
 import { isUrl } from '../../images/image-inputs.ts';
 import { nameOfPath, pathOfName, systemPath } from '../../images/path-names.ts';
 import { oneLine } from '../../output/display-text.ts';
+import { lockOutputs } from '../../output/output-lock.ts';
 import { expectWritable } from '../../output/output-path.ts';
 import type { OutputRequest } from '../../output/output-request.ts';
 import { replaceFile } from '../../output/replaced-file.ts';
 import type { ResultSink } from '../../output/result-sink.ts';
 import { removeLeftovers } from '../../output/temporary-files.ts';
 import { resultsOf } from '../../tables/table.ts';
+
+/**
+ * What is locked in a folder of images, followed by the extension: two runs may write `.txt` and `.json`, but not both
+ * `.txt`.
+ */
+const LOCK_NAME = '.sidecars';
+/** Each lock is updated every second. Two runs over one tree meet in its first folders. */
+const MAX_LOCKED_FOLDERS = 100;
 
 /** Number of files that are checked at the same time. */
 const CHECKED_TOGETHER = 64;
@@ -21,15 +30,32 @@ const CHECKED_TOGETHER = 64;
  * the format of training sets. An image whose file exists is done, unless the run starts over. An image whose file
  * cannot
  * be written, as in a read-only folder, fails; the others are done.
- * @throws Blip2Error `INVALID_ARGUMENT` if two images would share a file, if a file would overwrite an image, or if an
- * image has no folder (stdin, URLs).
+ * @throws Blip2Error `OUTPUT_IN_USE`; `INVALID_ARGUMENT` if two images would share a file, if a file would overwrite an
+ * image, or if an image has no folder (stdin, URLs).
  */
 export async function openSidecars(
   extension: string,
   { inputs, resume }: Omit<OutputRequest, 'output'>,
 ): Promise<ResultSink> {
   const files = sidecarsOf(inputs, extension);
-  for (const folder of new Set([...files.values()].map((file) => dirname(file)))) await removeLeftovers(folder);
+  const folders = [...new Set([...files.values()].map((file) => dirname(file)))];
+  const locked = folders.slice(0, MAX_LOCKED_FOLDERS).map((folder) => join(folder, LOCK_NAME + extension));
+  const locks = await lockOutputs(locked, resume.signal ?? new AbortController().signal);
+  try {
+    return await openLocked(files, folders, resume, locks);
+  } catch (error) {
+    await locks[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function openLocked(
+  files: ReadonlyMap<string, string>,
+  folders: readonly string[],
+  resume: OutputRequest['resume'],
+  locks: AsyncDisposable,
+): Promise<ResultSink> {
+  for (const folder of folders) await removeLeftovers(folder);
   // Images that are named several times share a file.
   const done = new Map<string, number>();
   const failures = new Map<string, Blip2Error>();
@@ -57,7 +83,7 @@ export async function openSidecars(
         if (file !== undefined) await replaceFile(file, `${oneLine(String(text).replace(/\s+/gu, ' '))}\n`);
       }
     },
-    close: async () => {},
+    close: () => Promise.resolve(locks[Symbol.asyncDispose]()),
   };
 }
 

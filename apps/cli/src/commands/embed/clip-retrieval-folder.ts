@@ -31,14 +31,14 @@ export interface ClipRetrievalOptions {
 export async function openClipRetrievalFolder(
   folder: string,
   { kind, shardSize }: ClipRetrievalOptions,
-  { record, restart, keyOf }: ResumeOptions,
+  { record, restart, keyOf, numbers }: ResumeOptions,
 ): Promise<ResultSink> {
   await expectFolder(folder);
   for (const name of ['', `${kind}_emb`, 'metadata']) await removeLeftovers(join(folder, name), { all: true });
   const shards = await finishedShards(folder, kind);
   const recordOf = join(folder, RECORD);
   const resuming = !restart && shards.length > 0;
-  if (resuming) await expectSameRun(recordOf, await record());
+  if (resuming) await expectSameRun(recordOf, { record, numbers });
   const done = new Map<string, number>();
   for (const { names = [] } of resuming ? shards : [])
     for (const name of names) countLine(done, keyOf({ [keyNameOf(kind)]: name }) ?? '');

@@ -79,9 +79,9 @@ async function partOf(
   readParts: () => Promise<FeatureParts | undefined>,
 ): Promise<FeaturePart> {
   const known = PARTS[kind];
-  const { part, model, module } = options;
+  const { part, model } = options;
   const isGiven = model !== undefined || SOURCE_NAMES.some((name) => options[name] !== undefined);
-  const own = part === undefined && isGiven && module === undefined ? await readParts() : undefined;
+  const own = part === undefined && isGiven ? await readParts() : undefined;
   const first = own ? own[KINDS[kind]][0] : known[0];
   if (part === undefined && first !== undefined) return first;
   if (part === undefined)

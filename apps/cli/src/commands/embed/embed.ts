@@ -9,6 +9,7 @@ import { demoRetrievalFolder } from '../../model/demo-model.ts';
 import { embeddingKind } from '../../model/model-kinds.ts';
 import type { Embedding, EmbeddingModel } from '../../model/model-port.ts';
 import { revisionOf, sourceOf } from '../../model/model-source.ts';
+import { importModule } from '../../module/import-module.ts';
 import { integer, positiveIntegerUpTo, repeated } from '../../options/argument-parsers.ts';
 import { addImageArgument, addImageOptions, addModuleOption } from '../../options/common-options.ts';
 import { givenTexts } from '../../options/text-values.ts';
@@ -106,6 +107,8 @@ Examples:
 
 async function readParts(options: EmbedOptions, environment: Environment): Promise<FeatureParts | undefined> {
   using interruption = listenForInterrupts(environment, true);
+  // Parts of a module replace those of the model; its families are needed to read the model.
+  if (options.module !== undefined && (await importModule(options.module)) !== undefined) return undefined;
   const source = sourceOf(options, { demoFolder: demoRetrievalFolder });
   return environment.featurePartsOf(source, {
     ...(await revisionOf(source, options.revision)),

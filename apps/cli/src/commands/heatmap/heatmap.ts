@@ -144,10 +144,7 @@ async function draw(args: readonly string[], { subject, options, environment, si
     inputs.map(({ name }) => name),
   );
   const jobs = inputs.map((input, index) => ({ input, file: files[index] ?? options.output }));
-  // Maps of other images may be drawn into the same folder meanwhile.
-  return whileLocked(inputs.length === 1 ? files : [], signal, () =>
-    drawAll(jobs, { subject, options, environment, signal }),
-  );
+  return whileLocked([options.output], signal, () => drawAll(jobs, { subject, options, environment, signal }));
 }
 
 async function drawAll(

@@ -1,5 +1,6 @@
 import type { CheckpointOrigin } from '@blip2/checkpoint';
-import type { PrecisionChoice } from '@blip2/interfaces';
+import type { PrecisionChoice, ThreadChoice } from '@blip2/interfaces';
+import type { CoreKind, RowTiming, ThreadReason, ThreadTiming } from '@blip2/runtime';
 
 import type { Failure } from '../../failure.ts';
 
@@ -53,10 +54,28 @@ export interface MemoryReport {
   readonly byPrecision: Readonly<Record<Precision, { readonly neededBytes: number; readonly fits: boolean }>>;
 }
 
-/** One number per component; `language` is absent if the checkpoint has no language model. */
+/** Threads of the model on this machine. Absent numbers are left to onnxruntime. */
+export interface ThreadReport extends Partial<ThreadChoice> {
+  /** Where the numbers come from. */
+  readonly reason: ThreadReason;
+  /** Logical processors that this process may use, and its CPU quota in processors. */
+  readonly processors: number;
+  readonly quota?: number;
+  /** Physical cores by kind, fastest first, as far as the system tells. */
+  readonly cores?: readonly CoreKind[];
+  /** What the environment pins. */
+  readonly pinned?: Partial<ThreadChoice>;
+  /** The measurement, in milliseconds. */
+  readonly timings?: readonly ThreadTiming[];
+  readonly rowTimings?: readonly RowTiming[];
+  /** The file that keeps it. */
+  readonly file?: string;
+}
+
+/** One number per component that the checkpoint has. */
 export interface PartSizes {
-  readonly vision: number;
-  readonly qformer: number;
+  readonly vision?: number;
+  readonly qformer?: number;
   readonly language?: number;
 }
 
@@ -66,7 +85,7 @@ export interface CheckpointReport {
   readonly architecture?: string;
   readonly languageModel?: string;
   readonly image?: { readonly size: number; readonly patchSize: number; readonly patches: number };
-  readonly tokens?: { readonly queries: number; readonly vocabulary?: number; readonly positions?: number };
+  readonly tokens?: { readonly queries?: number; readonly vocabulary?: number; readonly positions?: number };
   readonly layers?: PartSizes;
   readonly hiddenSizes?: PartSizes;
   /** Naming scheme of the weights: Hugging Face or LAVIS. */
@@ -87,6 +106,7 @@ export interface CheckpointReport {
   /** Precisions that this version can run. */
   readonly runs: readonly Precision[];
   readonly memory?: MemoryReport;
+  readonly threads?: ThreadReport;
   /** Why the checkpoint does not run; empty if it does. */
   readonly unsupported: readonly Failure[];
 }

@@ -1,5 +1,5 @@
-import type { ModelConfig } from '@blip2/blip2';
-import { textFamily, type TextSizes } from '@blip2/config';
+import type { ModelConfig, SinglePart } from '@blip2/blip2';
+import { textFamily, type TextSizes, type VisionConfig } from '@blip2/config';
 import { defined } from '@blip2/interfaces';
 
 import type { CheckpointReport } from './checkpoint-report.ts';
@@ -15,12 +15,11 @@ export function architectureOf(json: unknown): string | undefined {
 /** Sizes of the model according to its configuration. */
 export function configReport(config: ModelConfig, hasLanguageModel: boolean): Partial<CheckpointReport> {
   const { visionConfig, qformerConfig, textConfig, numQueryTokens } = config;
-  const { imageSize, patchSize } = visionConfig;
   const sizes = {
     layers: { vision: visionConfig.numHiddenLayers, qformer: qformerConfig.numHiddenLayers },
     hiddenSizes: { vision: visionConfig.hiddenSize, qformer: qformerConfig.hiddenSize },
   };
-  const image = { size: imageSize, patchSize, patches: Math.floor(imageSize / patchSize) ** 2 };
+  const image = imageReport(visionConfig);
   if (!hasLanguageModel) return { image, tokens: { queries: numQueryTokens }, ...sizes };
   const { layers, maxPositions } = languageSizes(textConfig);
   return {
@@ -33,6 +32,30 @@ export function configReport(config: ModelConfig, hasLanguageModel: boolean): Pa
     },
     layers: { ...sizes.layers, language: layers },
     hiddenSizes: { ...sizes.hiddenSizes, language: textConfig.hiddenSize },
+  };
+}
+
+function imageReport({ imageSize, patchSize }: VisionConfig): NonNullable<CheckpointReport['image']> {
+  return { size: imageSize, patchSize, patches: Math.floor(imageSize / patchSize) ** 2 };
+}
+
+/** Sizes of a part that is a checkpoint of its own. */
+export function partConfigReport(single: SinglePart): Partial<CheckpointReport> {
+  if (single.part === 'vision') {
+    const { numHiddenLayers, hiddenSize } = single.config;
+    return {
+      image: imageReport(single.config),
+      layers: { vision: numHiddenLayers },
+      hiddenSizes: { vision: hiddenSize },
+    };
+  }
+  const { layers, maxPositions } = languageSizes(single.config);
+  const { modelType, vocabSize, hiddenSize } = single.config;
+  return {
+    languageModel: modelType,
+    tokens: { vocabulary: vocabSize, ...defined({ positions: maxPositions }) },
+    layers: { language: layers },
+    hiddenSizes: { language: hiddenSize },
   };
 }
 

@@ -1,11 +1,16 @@
+import { join } from 'node:path';
+
 import {
   expectUsablePrompts,
   missingTensors,
   type ModelConfig,
   type ModelFolders,
   openWholeWeights,
+  plannedFiles,
   readSourcesConfig,
   resolveSources,
+  type SinglePart,
+  singlePartOf,
   unexpectedTensors,
 } from '@blip2/blip2';
 import { type ModelWeights, openModelWeights } from '@blip2/checkpoint';
@@ -17,12 +22,14 @@ import { describeFailure, type Failure } from '../../failure.ts';
 import { type ModelSource, sourcesIn } from '../../model/model-source.ts';
 import type { CheckpointReport } from './checkpoint-report.ts';
 import { architectureOf, configReport, languageSizes } from './config-report.ts';
-import { type ExpectedTensor, expectedTensors, expectLoadable } from './expect-loadable.ts';
+import { expectedTensors, expectLoadable } from './expect-loadable.ts';
+import { inspectPart } from './inspect-part.ts';
 import { memoryReport } from './memory-report.ts';
 import { openSource } from './open-source.ts';
-import { byPrecision, PRECISIONS, precisionSize, type PrecisionSizes } from './precision-report.ts';
+import { byPrecision, PRECISIONS, precisionSize } from './precision-report.ts';
 import { taskParts } from './task-parts.ts';
-import { partReports } from './weights-report.ts';
+import { threadReport } from './thread-report.ts';
+import { weightsReport } from './weights-report.ts';
 
 /** Where a checkpoint is read from, and the adapters that are checked with it. */
 export interface InspectSourceOptions extends ResolveOptions {
@@ -47,6 +54,10 @@ export async function inspectCheckpoint(
   const attempt = <T>(work: Promise<T>): Promise<T | undefined> =>
     work.catch((error: unknown) => void unsupported.push(describeFailure(error)));
   const json = await attempt(readConfig(folder));
+  const part = json && typeof opened.folders === 'string' ? await attempt(singlePart(json, opened.folders)) : undefined;
+  const about = { model: sourcesIn(source).join(', '), ...defined({ architecture: architectureOf(json), download }) };
+  if (part) return { ...about, ...(await inspectPart(folder, part, adapters)) };
+  if (unsupported.length > 0) return { ...about, runs: [], unsupported };
   const folders = json === undefined ? undefined : await attempt(resolveSources(opened.folders, {}));
   const config = folders && (await attempt(readModelConfig(json, folders)));
   await using checkpoint = await attempt(
@@ -65,15 +76,13 @@ export async function inspectCheckpoint(
   if (config && checkpoint) await attempt(expectLoadable(opened.folders, config, checkpoint, { use, adapters }));
   const isLoadable = config !== undefined && checkpoint !== undefined && unsupported.length === 0;
   if (isLoadable && promptFailure) unsupported.push(promptFailure);
-  const architecture = architectureOf(json);
   // The conversion plan requires every tensor of the model, with its shape.
   const sizes =
     config && checkpoint && tensors && isLoadable
-      ? byPrecision((precision) => precisionSize(config, checkpoint, tensors, precision))
+      ? byPrecision((precision) => precisionSize(plannedFiles(config, checkpoint, precision), checkpoint, tensors))
       : undefined;
   return {
-    model: sourcesIn(source).join(', '),
-    ...defined({ architecture }),
+    ...about,
     ...(config && configReport(config, hasLanguageModel)),
     ...(checkpoint && { origin: checkpoint.origin }),
     ...(checkpoint &&
@@ -83,9 +92,11 @@ export async function inspectCheckpoint(
       }),
     ...(tensors && checkpoint && weightsReport(tensors, expected ?? [], checkpoint.files.length, sizes)),
     ...(config && sizes && { tasks: taskParts(config, hasLanguageModel, !promptFailure) }),
-    ...(download && { download }),
     runs: unsupported.length > 0 ? [] : PRECISIONS,
-    ...(config && tensors && sizes && { memory: memoryReport(config, tensors, hasLanguageModel, sizes) }),
+    ...(config &&
+      tensors &&
+      sizes && { memory: memoryReport(tensors, sizes, hasLanguageModel ? languageOf(config) : undefined) }),
+    ...(sizes && { threads: await threadReport(tensors?.reduce((sum, { byteLength }) => sum + byteLength, 0) ?? 0) }),
     unsupported,
   };
 }
@@ -100,29 +111,22 @@ function promptFailureOf(config: ModelConfig): Failure | undefined {
   }
 }
 
+/** The part that is alone in a folder, if it is not a whole model. */
+async function singlePart(
+  json: Awaited<ReturnType<typeof readConfig>>,
+  folder: string,
+): Promise<SinglePart['part'] | undefined> {
+  return singlePartOf(json, join(folder, 'config.json'));
+}
+
+function languageOf({ textConfig, numQueryTokens }: ModelConfig): Parameters<typeof memoryReport>[2] {
+  return { config: textConfig, promptLength: numQueryTokens };
+}
+
 async function readModelConfig(json: unknown, folders: ModelFolders): Promise<ModelConfig> {
   return Object(json).model_type === 'instructblip'
     ? readSourcesConfig(InstructBlipConfig, folders)
     : readSourcesConfig(Blip2Config, folders);
-}
-
-function weightsReport(
-  tensors: readonly StoredTensor[],
-  expected: readonly ExpectedTensor[],
-  files: number,
-  sizes: PrecisionSizes | undefined,
-): Partial<CheckpointReport> {
-  const parts = partReports(tensors, expected);
-  const sum = (key: 'parameters' | 'bytes'): number => parts.reduce((total, part) => total + part[key], 0);
-  return {
-    files,
-    parameters: sum('parameters'),
-    parts,
-    ...(sizes && {
-      bytes: { stored: sum('bytes'), ...byPrecision((precision) => sizes[precision].bytes) },
-      precisions: sizes,
-    }),
-  };
 }
 
 /** The tensors to count: a head that is tied to the token embedding would be counted twice. */

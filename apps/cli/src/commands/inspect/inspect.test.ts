@@ -1,7 +1,7 @@
 import { cp, readdir, readFile, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { Blip2ForImageTextRetrieval, loadImageTasks } from '@blip2/blip2';
+import { Blip2ForImageTextRetrieval, exportOnnx, loadImageTasks } from '@blip2/blip2';
 import { describe, expect, test } from 'vitest';
 
 import { runFake } from '../../fixtures/fake-environment.ts';
@@ -188,6 +188,96 @@ async function rename(file: string, newName: (name: string) => string): Promise<
   length.writeBigUInt64LE(BigInt(written.length));
   await writeFile(file, Buffer.concat([length, written, bytes.subarray(end)]));
 }
+
+describe('a part that is a checkpoint of its own', () => {
+  const cases = join(repository, 'tools/parity/cases');
+  const report = async (folder: string, ...more: readonly string[]) => {
+    const { exitCode, stdout } = await runFake(['inspect', folder, '--json', ...more]);
+    return { exitCode, ...JSON.parse(stdout) };
+  };
+
+  test.each([
+    ['siglip', 'SiglipModel', 24],
+    ['clip', 'CLIPModel', 24],
+    ['vit', 'ViTModel', undefined],
+    ['dinov2', 'Dinov2Model', undefined],
+    ['eva', undefined, 24],
+  ])('%s: sizes, weights and precisions', async (name, architecture, size) => {
+    const found = await report(join(cases, name, 'checkpoint'));
+    expect(found).toMatchObject({
+      exitCode: 0,
+      image: size === undefined ? {} : { size },
+      missing: [],
+      layers: { vision: expect.any(Number) },
+      runs: expect.arrayContaining(['fp32', 'q4']),
+      unsupported: [],
+    });
+    expect(found.architecture).toBe(architecture);
+    expect(found.parts.map(({ part }: { part: string }) => part)).toEqual(['vision']);
+    expect(found.precisions.int8.convertedBytes).toBeGreaterThan(0);
+  });
+
+  test.each(['qwen2', 'gpt2', 'mt5', 'gemma3-text', 'phi3', 'umt5'])(
+    '%s: sizes, weights and precisions',
+    async (name) => {
+      expect(await report(join(cases, name, 'checkpoint'))).toMatchObject({
+        exitCode: 0,
+        languageModel: expect.any(String),
+        tokens: { vocabulary: expect.any(Number) },
+        missing: [],
+        unexpected: [],
+        parts: [{ part: 'language' }],
+        tasks: [],
+        runs: expect.arrayContaining(['fp32', 'fast']),
+      });
+    },
+  );
+
+  test('the bytes of a precision are those of the files that loading creates', async () => {
+    for (const name of ['siglip', 'qwen2']) {
+      const folder = join(cases, name, 'checkpoint');
+      const { precisions } = await report(folder);
+      const at = await temporaryFolder();
+      await exportOnnx(folder, { folder: at('onnx'), dtype: 'q8', convertedDir: at('converted') });
+      const names = (await readdir(at('converted/weights'))).filter((file) => file.endsWith('.safetensors'));
+      const sizes = await Promise.all(
+        names.map(async (file) => (await stat(join(at('converted/weights'), file))).size),
+      );
+      const written = sizes.reduce((sum, size) => sum + size, 0);
+      // Metadata and padding weigh more in a small file.
+      expect(Math.abs(precisions.q8.convertedBytes - written) / written).toBeLessThan(0.05);
+    }
+  });
+
+  test('what is wrong with it is reported by the names of its own checkpoint', async () => {
+    const at = await temporaryFolder();
+    await cp(join(cases, 'qwen2/checkpoint'), at(), { recursive: true });
+    await rename(at('model.safetensors'), (name) => name.replace('layers.0.mlp.up_proj', 'layers.0.mlp.other'));
+    const [missing, unexpected] = ['up_proj', 'other'].map((name) => `model.layers.0.mlp.${name}.weight`);
+    expect(await report(at())).toMatchObject({
+      exitCode: 1,
+      missing: [missing],
+      unexpected: [unexpected],
+      runs: [],
+      unsupported: [{ code: 'MISSING_WEIGHT', message: expect.stringContaining('up_proj') }],
+    });
+    await writeFile(at('config.json'), JSON.stringify({ model_type: 'mamba' }));
+    expect(await report(at())).toMatchObject({
+      exitCode: 1,
+      unsupported: [{ code: 'UNSUPPORTED_ARCHITECTURE', message: expect.stringContaining('mamba') }],
+    });
+  });
+
+  test('an adapter is checked with it', async () => {
+    const adapter = (name: string): string => join(cases, 'values/adapters', name, 'adapter-1');
+    const folder = join(cases, 'llama/checkpoint');
+    expect(await report(folder, '--adapter', adapter('llama-patterns'))).toMatchObject({ exitCode: 0 });
+    expect(await report(folder, '--adapter', adapter('gpt2-conv1d'))).toMatchObject({
+      exitCode: 1,
+      unsupported: [{ code: 'MISSING_WEIGHT' }],
+    });
+  });
+});
 
 describe('a checkpoint that does not run', () => {
   const broken: [what: string, code: string, breakIt: (at: (name?: string) => string) => Promise<unknown>][] = [

@@ -1,6 +1,6 @@
 import { freemem, totalmem } from 'node:os';
 
-import type { ModelConfig } from '@blip2/blip2';
+import type { TextConfig } from '@blip2/config';
 import type { StoredTensor } from '@blip2/interfaces';
 
 import type { MemoryReport } from './checkpoint-report.ts';
@@ -17,23 +17,26 @@ const WORKING_BYTES = 300e6;
 const TYPICAL_NEW_TOKENS = 64;
 const FLOAT32_BYTES = 4;
 
-/** Estimates the memory that the model needs in each precision, and compares it with that of the machine. */
+/**
+ * Estimates the memory that the model needs in each precision, and compares it with that of the machine. `language` is
+ * its language model, if it has one, with the length of a prompt.
+ */
 export function memoryReport(
-  config: ModelConfig,
   tensors: readonly StoredTensor[],
-  hasLanguageModel: boolean,
   sizes: PrecisionSizes,
+  language: { readonly config: TextConfig; readonly promptLength: number } | undefined,
 ): MemoryReport {
   const machine = machineMemory();
-  const { layers } = languageSizes(config.textConfig);
-  const { hiddenSize } = config.textConfig;
-  const positions = hasLanguageModel ? config.numQueryTokens + TYPICAL_NEW_TOKENS : 0;
-  const cacheBytes = 2 * layers * hiddenSize * positions * FLOAT32_BYTES;
+  const cacheBytes = language ? cacheBytesOf(language.config, language.promptLength + TYPICAL_NEW_TOKENS) : 0;
   const needs = byPrecision((precision) => {
     const neededBytes = sizes[precision].bytes + cacheBytes + WORKING_BYTES;
     return { neededBytes, fits: neededBytes <= machine.totalBytes };
   });
   return { ...needs.fp32, mappedBytes: mappedBytes(tensors), ...machine, byPrecision: needs };
+}
+
+function cacheBytesOf(config: TextConfig, positions: number): number {
+  return 2 * languageSizes(config).layers * config.hiddenSize * positions * FLOAT32_BYTES;
 }
 
 /** Bytes of memory that this process may use: those of the machine, or fewer if a container sets a limit. */

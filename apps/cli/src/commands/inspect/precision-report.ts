@@ -1,4 +1,4 @@
-import { isTokenEmbedding, type ModelConfig, plannedFiles } from '@blip2/blip2';
+import { isTokenEmbedding, type PlannedFile } from '@blip2/blip2';
 import { plannedBytes } from '@blip2/checkpoint';
 import type { PlannedWeight, StoredTensor, WeightStore } from '@blip2/interfaces';
 
@@ -16,24 +16,22 @@ export function byPrecision<T>(of: (precision: Precision) => T): Readonly<Record
 const FLOAT32_BYTES = 4;
 
 /**
- * Computes the size of a checkpoint in a precision from the conversion plan: converted files, and the remaining
+ * Computes the size of a checkpoint in a precision: the converted files that are planned for it, and the remaining
  * tensors.
  */
 export function precisionSize(
-  config: ModelConfig,
-  store: WeightStore,
+  files: readonly PlannedFile[],
+  { folder }: WeightStore,
   own: readonly StoredTensor[],
-  precision: Precision,
 ): PrecisionSize {
-  const files = plannedFiles(config, store, precision);
   const planned = new Set(files.flatMap(({ weights }) => weights.map(({ name }) => name)));
   // Token embeddings are read row by row from the checkpoint, even if a tied head is converted.
   const rest = own.filter(({ name }) => !planned.has(name) || isTokenEmbedding(name));
-  const convertedBytes = files.reduce((sum, { weights }) => sum + plannedBytes(weights, store.folder), 0);
+  const convertedBytes = files.reduce((sum, { weights }) => sum + plannedBytes(weights, folder), 0);
   const restBytes = rest.reduce((sum, tensor) => sum + float32Bytes(tensor), 0);
   const widened = rest.filter(({ dtype }) => dtype !== 'F32').reduce((sum, tensor) => sum + float32Bytes(tensor), 0);
   // Integer weights are prepacked into a copy on the heap when their graph is loaded.
-  const packed = files.reduce((sum, { weights }) => sum + plannedBytes(weights.filter(isInteger), store.folder), 0);
+  const packed = files.reduce((sum, { weights }) => sum + plannedBytes(weights.filter(isInteger), folder), 0);
   return {
     bytes: convertedBytes + restBytes,
     convertedBytes,

@@ -1,8 +1,23 @@
 import { listNames } from '@blip2/blip2';
 
 import { byteSize, oneLine } from '../../output/display-text.ts';
-import type { CheckpointReport, MemoryReport, PartReport, PrecisionSize, TaskReport } from './checkpoint-report.ts';
+import type {
+  CheckpointReport,
+  MemoryReport,
+  PartReport,
+  PartSizes,
+  PrecisionSize,
+  TaskReport,
+} from './checkpoint-report.ts';
 import { PRECISIONS } from './precision-report.ts';
+import { threadsText } from './thread-report.ts';
+
+/** Components with layers, and their names in the table. */
+const SIZED_PARTS: readonly (readonly [part: keyof PartSizes, name: string])[] = [
+  ['vision', 'vision'],
+  ['qformer', 'Q-Former'],
+  ['language', 'language'],
+];
 
 type Row = readonly [name: string, value: string];
 
@@ -13,6 +28,7 @@ export function reportTable(report: CheckpointReport): string {
     ...architectureRows(report),
     ...weightRows(report),
     ...precisionRows(report),
+    ...(report.threads ? [['threads', threadsText(report.threads)] as const] : []),
     ...taskRows(report.tasks ?? []),
     ['runs', verdict(report)],
   ];
@@ -43,12 +59,14 @@ function architectureRows({
   if (tokens) {
     const vocabulary = tokens.vocabulary ? `, vocabulary ${count(tokens.vocabulary)}` : '';
     const positions = tokens.positions ? `, at most ${count(tokens.positions)} positions` : '';
-    rows.push(['tokens', `${tokens.queries} queries per image${vocabulary}${positions}`]);
+    const queries = tokens.queries ? `, ${tokens.queries} queries per image` : '';
+    rows.push(['tokens', `${queries}${vocabulary}${positions}`.slice(', '.length)]);
   }
   if (layers && hiddenSizes) {
-    const language = layers.language ? `, language ${layers.language} x ${hiddenSizes.language}` : '';
-    const vision = `vision ${layers.vision} x ${hiddenSizes.vision}`;
-    rows.push(['layers x width', `${vision}, Q-Former ${layers.qformer} x ${hiddenSizes.qformer}${language}`]);
+    const sizes = SIZED_PARTS.flatMap(([part, name]) =>
+      layers[part] === undefined ? [] : [`${name} ${layers[part]} x ${hiddenSizes[part]}`],
+    );
+    rows.push(['layers x width', sizes.join(', ')]);
   }
   return rows;
 }

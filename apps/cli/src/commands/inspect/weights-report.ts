@@ -1,6 +1,7 @@
 import type { StoredTensor } from '@blip2/interfaces';
 
-import type { PartName, PartReport } from './checkpoint-report.ts';
+import type { CheckpointReport, PartName, PartReport } from './checkpoint-report.ts';
+import { byPrecision, type PrecisionSizes } from './precision-report.ts';
 
 /** Name prefixes of each component in the Hugging Face layout. */
 const PREFIXES: readonly (readonly [prefix: string, part: PartName])[] = [
@@ -23,7 +24,7 @@ type Expected = Pick<StoredTensor, 'name' | 'shape'>;
  * Summarizes the parameters by component, in data-flow order: tensors of the model in any type, and floating-point
  * tensors that it does not read. Integer buffers and the scales of quantized weights are not parameters.
  */
-export function partReports(tensors: Iterable<StoredTensor>, expected: readonly Expected[]): PartReport[] {
+function partReports(tensors: Iterable<StoredTensor>, expected: readonly Expected[]): PartReport[] {
   const shapes = new Map(expected.map(({ name, shape }) => [name, shape]));
   const byPart = groupByPart(tensors, shapes);
   return PART_ORDER.flatMap((part) => {
@@ -44,6 +45,26 @@ export function partReports(tensors: Iterable<StoredTensor>, expected: readonly 
 /** Bytes that are mapped in place: float32 tensors, which need no conversion. */
 export function mappedBytes(tensors: Iterable<StoredTensor>): number {
   return [...tensors].filter(({ dtype }) => dtype === 'F32').reduce((sum, { byteLength }) => sum + byteLength, 0);
+}
+
+/** Files, parameters and sizes of the tensors of a checkpoint; without `sizes`, as they are stored alone. */
+export function weightsReport(
+  tensors: readonly StoredTensor[],
+  expected: readonly Expected[],
+  files: number,
+  sizes: PrecisionSizes | undefined,
+): Partial<CheckpointReport> {
+  const parts = partReports(tensors, expected);
+  const sum = (key: 'parameters' | 'bytes'): number => parts.reduce((total, part) => total + part[key], 0);
+  return {
+    files,
+    parameters: sum('parameters'),
+    parts,
+    ...(sizes && {
+      bytes: { stored: sum('bytes'), ...byPrecision((precision) => sizes[precision].bytes) },
+      precisions: sizes,
+    }),
+  };
 }
 
 function groupByPart(

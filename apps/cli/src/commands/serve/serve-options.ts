@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path';
 
-import { defined, mustBe } from '@blip2/interfaces';
+import { defined, mustBe, type ThreadChoice } from '@blip2/interfaces';
 import type { NamedSource, ServerLimits, ServerOptions } from '@blip2/server';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 
@@ -22,7 +22,7 @@ export interface ServeCommandOptions {
   readonly model?: readonly string[];
   readonly dtype?: string;
   readonly device?: string;
-  readonly threads?: number;
+  readonly threads?: number | Partial<ThreadChoice>;
   readonly isolate?: Isolate;
   readonly offline?: boolean;
   readonly keepAlive?: number;
@@ -34,7 +34,9 @@ export interface ServeCommandOptions {
   readonly maxPixels?: number;
   readonly maxImages?: number;
   readonly maxTokens?: number;
+  readonly maxRunning?: number;
   readonly maxQueue?: number;
+  readonly imageCache?: number;
   readonly requestTimeout?: number;
   readonly logPrompts?: boolean;
   readonly quiet?: boolean;
@@ -81,7 +83,9 @@ export function addServeOptions(command: Command): void {
     limitOption('--max-pixels <millions>', 'Pixels of an image (default: 50)', positiveNumber),
     limitOption('--max-images <n>', 'Images of a request (default: 16)', positiveInteger),
     limitOption('--max-tokens <n>', 'New tokens of a text (default: 256)', positiveInteger),
+    limitOption('--max-running <n>', 'Requests of a model at a time, decoded together (default: 16)', positiveInteger),
     limitOption('--max-queue <n>', 'Requests that wait for a model, then 429 (default: 64)', queueLength),
+    limitOption('--image-cache <MB>', 'Encoded images and prompts to keep; 0: none (default: 500)', megabytes),
     limitOption('--request-timeout <seconds>', 'Time of a request, waiting included (default: 300)', positiveNumber),
     new Option('--log-prompts', 'Include prompts in the log of requests').helpGroup(output),
     new Option('--quiet', 'No log of requests').helpGroup(output),
@@ -108,7 +112,9 @@ export function serverOptions(
     maxPixels: scaled(maxPixels, MEGA),
     maxImages: options.maxImages,
     maxNewTokens: options.maxTokens,
+    maxRunning: options.maxRunning,
     maxWaiting: options.maxQueue,
+    imageCacheBytes: scaled(options.imageCache, MEGA),
     requestTimeoutMs: scaled(requestTimeout, SECOND_MS),
     maxModelBytes: scaled(maxModelMemory, MEGA),
     allowUrls: options.allowImageUrls,
@@ -157,6 +163,12 @@ function portNumber(value: string): number {
   const port = integer(value);
   if (port < 0 || port > MAX_PORT) throw new InvalidArgumentError(`Expected a port from 0 to ${MAX_PORT}.`);
   return port;
+}
+
+function megabytes(value: string): number {
+  const size = Number(value);
+  if (value.trim() === '' || !(size >= 0)) throw new InvalidArgumentError('Expected a number of at least 0.');
+  return size;
 }
 
 function queueLength(value: string): number {

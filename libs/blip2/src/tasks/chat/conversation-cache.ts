@@ -1,8 +1,10 @@
-import { generateSteps } from '@blip2/generate';
+import { generateSteps, runAhead } from '@blip2/generate';
 import type { Decoding, TokenIds } from '@blip2/interfaces';
 
-import { type EncodedBatch, forkPrefix, isWorkerFailure } from '../../images/encoded-image.ts';
+import { sharedLength } from '../../batching/prompt-states.ts';
+import { type EncodedBatch, forkPrefix } from '../../images/encoded-image.ts';
 import type { ImageTools } from '../../images/task-images.ts';
+import { isWorkerFailure } from '../../images/worker-failure.ts';
 import { buildFrom } from '../../lifetime/disposal-stack.ts';
 import { expectKnownTokens } from '../../pipeline/known-tokens.ts';
 import { DEFAULT_NEW_TOKENS, splitOptions } from '../split-options.ts';
@@ -18,7 +20,7 @@ export interface ConversationCache extends AsyncDisposable {
 
 /** The cache of a conversation about row `row` of the images that `readPrefix` has prefilled. */
 export function createConversationCache(
-  { pipeline: { language }, processor }: ImageTools,
+  { pipeline: { language }, processor, isBatched = false }: ImageTools,
   row: number,
   readPrefix: EncodedBatch['readPrefix'],
 ): ConversationCache {
@@ -69,13 +71,14 @@ export function createConversationCache(
       const cache = await prefill(ids);
       // A beam search would leave the cache with several rows.
       const branch = (generation.numBeams ?? 1) > 1 ? resources.use(await cache.fork()) : undefined;
+      const steps = generateSteps(
+        language,
+        { decoding: branch ?? cache, promptIds: [[...imageIds(processor), ...ids]] },
+        generation,
+        { decode, defaultNewTokens: DEFAULT_NEW_TOKENS },
+      );
       const started: TaskGeneration = {
-        generation: generateSteps(
-          language,
-          { decoding: branch ?? cache, promptIds: [[...imageIds(processor), ...ids]] },
-          generation,
-          { decode, defaultNewTokens: DEFAULT_NEW_TOKENS },
-        ),
+        generation: isBatched ? runAhead(steps) : steps,
         before: { preprocess, encode: 0 },
         startedAt,
         onToken,
@@ -98,10 +101,4 @@ async function extendRow(fork: Decoding, row: number, ids: TokenIds): Promise<De
     await decoding.extend({ ids: [ids], parents: [row] });
     return decoding;
   });
-}
-
-function sharedLength(left: TokenIds, right: TokenIds): number {
-  const length = Math.min(left.length, right.length);
-  for (let index = 0; index < length; index++) if (left[index] !== right[index]) return index;
-  return length;
 }

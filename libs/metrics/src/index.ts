@@ -1,0 +1,10 @@
+export { bleu, type BleuScores } from './bleu.ts';
+export { captionTokens } from './caption-tokens.ts';
+export { cider, ciderD } from './cider.ts';
+export { exactMatch, type ExactMatchOptions } from './exact-match.ts';
+export { normalizeAnswer } from './normalize-answer.ts';
+export { type Recall, recall, type RecallOptions, type Similarities } from './recall.ts';
+export type { Score } from './score.ts';
+export { splitWords } from './split-words.ts';
+export type { TokenizeOptions } from './tokenized.ts';
+export { vqaAccuracy } from './vqa-accuracy.ts';
