@@ -30,6 +30,11 @@ export function reportHtml({ title, settings, steps, validations, images }: Repo
       true,
     ),
     curve(
+      'Validation: CIDEr',
+      validations.map(({ step, cider }) => [step, cider ?? Number.NaN]),
+      false,
+    ),
+    curve(
       'Validation: texts right',
       validations.map(({ step, exactMatch }) => [step, exactMatch]),
       false,

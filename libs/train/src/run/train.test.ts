@@ -304,6 +304,8 @@ describe('a validation', () => {
       'triangle',
     ]);
     expect(report?.exactMatch).toBeCloseTo(2 / 3);
+    // With one image, every word is in all references, and weighs nothing.
+    expect(report?.cider).toBe(0);
   });
 });
 
