@@ -88,10 +88,12 @@ export function createTrainReport(
       const { step, loss, exactMatch, cider, isBest, isLast } = report;
       if (json) write(`${JSON.stringify({ validation: report })}\n`);
       const notes = [...(isBest ? ['the best so far'] : []), ...(isLast ? ['the last: nothing better came'] : [])];
-      const right = `${(100 * exactMatch).toFixed(1)} % of the texts right`;
-      note(
-        `Validation after step ${step}: ${[right, ...(cider === undefined ? [] : [`CIDEr ${cider.toFixed(3)}`]), `loss ${loss.toFixed(4)}`, ...notes].join(', ')}.\n`,
-      );
+      const measures = [
+        `${(100 * exactMatch).toFixed(1)} % of the texts right`,
+        ...(cider === undefined ? [] : [`CIDEr ${cider.toFixed(3)}`]),
+        `loss ${loss.toFixed(4)}`,
+      ];
+      note(`Validation after step ${step}: ${[...measures, ...notes].join(', ')}.\n`);
     },
     finished: () => written,
   };
