@@ -309,6 +309,14 @@ describe('a validation', () => {
   });
 });
 
+test('a language model in 8 bits has nearly the same losses', async () => {
+  const { losses } = recorded.runs.projection;
+  const { reports } = await trainIn(await temporaryFolder(), { train: ['projection'], dtype: 'int8' });
+  for (const [index, { loss }] of reports.entries())
+    expect(Math.abs(loss / (losses[index] ?? NaN) - 1), `loss ${index}`).toBeLessThan(0.03);
+  expect(reports.map(({ loss }) => loss)).not.toEqual(losses);
+});
+
 describe('another neighbour', () => {
   test('needs a bridge of its width, which is reset', async () => {
     const folder = await temporaryFolder();
