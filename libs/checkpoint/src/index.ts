@@ -14,6 +14,7 @@ export { saveCheckpoint, type SaveDtype, type SaveOptions } from './model-folder
 export { convertedSource, storedTensorSource, type TensorSource, tensorSource } from './safetensors/tensor-source.ts';
 export {
   encodeHeader,
+  type TensorLayout,
   type WriteOptions,
   type WriteProgress,
   writeSafetensors,

@@ -35,7 +35,17 @@ describe(`blip2 train, killed ${KILLS} times`, () => {
     async () => {
       const at = await temporaryFolder({ 'pairs.jsonl': PAIRS });
       const argv = (out: string, ...more: string[]): string[] => [
-        ...['train', at('pairs.jsonl'), '-o', at(out), '--steps', String(STEPS), '--batch-size', '3', '--json'],
+        ...[
+          'train',
+          at('pairs.jsonl'),
+          '-o',
+          at(`${out}/model`),
+          '--steps',
+          String(STEPS),
+          '--batch-size',
+          '3',
+          '--json',
+        ],
         ...['--threads', '1', '--features', at('features'), '--save-every', '0', '--learning-rate', '1e-3', ...more],
       ];
       const whole = await spawnBlip2(argv('whole'));
@@ -47,7 +57,7 @@ describe(`blip2 train, killed ${KILLS} times`, () => {
           onStart: (interrupt) =>
             void (async () => {
               for (;;) {
-                const log = await readFile(at('parts/training/log.jsonl'), 'utf8').catch(() => '');
+                const log = await readFile(at('parts/model/training/log.jsonl'), 'utf8').catch(() => '');
                 if (isOver) return;
                 if (log.split('\n').length > until) break;
               }
@@ -59,7 +69,7 @@ describe(`blip2 train, killed ${KILLS} times`, () => {
       }
       const last = await spawnBlip2(argv('parts', '--resume'));
       expect([last.exitCode, last.stderr]).toEqual([0, expect.stringMatching(/^4 examples, 548288 weights, \d+ of/)]);
-      const [expected, got] = [await contents(at('whole')), await contents(at('parts'))];
+      const [expected, got] = [await contents(at('whole/model')), await contents(at('parts/model'))];
       expect([...got.keys()]).toEqual([...expected.keys()]);
       for (const [name, bytes] of expected) expect(got.get(name)?.equals(bytes), name).toBe(true);
     },

@@ -3,10 +3,7 @@ import { isFolder } from '@blip2/files';
 import { readFolder } from './read-folder.ts';
 import { readPairs } from './read-pairs.ts';
 import { readTar } from './read-tar.ts';
-import type { FoundExamples } from './training-example.ts';
-
-/** Examples that stay readable until they are disposed of. */
-export interface OpenedExamples extends FoundExamples, AsyncDisposable {}
+import type { OpenedExamples } from './training-example.ts';
 
 /**
  * Reads examples from a folder of images with texts next to them, a webdataset archive (`.tar`), or JSON lines.

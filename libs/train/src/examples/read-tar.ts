@@ -3,8 +3,7 @@ import { basename } from 'node:path';
 import { type FileSource, fileSource, type IndexedSample, indexTar } from '@blip2/webdataset';
 
 import { exampleOfRecord, IMAGE_EXTENSIONS, parseRecord, problemOf } from './example-of-text.ts';
-import type { OpenedExamples } from './read-examples.ts';
-import type { ExampleProblem, TrainingExample } from './training-example.ts';
+import type { ExampleProblem, OpenedExamples, TrainingExample } from './training-example.ts';
 
 const CAPTION_EXTENSIONS = ['txt', 'caption'];
 const MAX_TEXT_BYTES = 2 ** 16;

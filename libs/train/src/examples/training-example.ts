@@ -37,3 +37,6 @@ export interface FoundExamples {
   readonly examples: readonly TrainingExample[];
   readonly problems: readonly ExampleProblem[];
 }
+
+/** Examples that stay readable until they are disposed of. */
+export interface OpenedExamples extends FoundExamples, AsyncDisposable {}

@@ -29,7 +29,7 @@ export interface UpdateRequest {
   readonly learningRate: number;
   /** Number of this step, from 1. */
   readonly step: number;
-  /** Saves the state after the step, while the caller goes on with the next one. */
+  /** Saves the state after the step, while the caller continues with the next one. */
   readonly save: StateValues | undefined;
 }
 

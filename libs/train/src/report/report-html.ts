@@ -1,5 +1,5 @@
 import type { StepReport } from '../run/step-log.ts';
-import type { ValidationReport } from '../validation/validator.ts';
+import type { ValidationReport } from '../validation/validation-report.ts';
 
 /** What a report shows. */
 export interface ReportContent {
@@ -24,10 +24,25 @@ export function reportHtml({ title, settings, steps, validations, images }: Repo
     curve('Loss', thinned(steps.map(({ step, loss }) => [step, loss])), true),
     curve('Norm of the gradients', thinned(steps.map(({ step, norm }) => [step, norm])), true),
     curve('Learning rate', thinned(steps.map(({ step, learningRate }) => [step, learningRate])), false),
-    curve('Validation: loss', validations.map(({ step, loss }) => [step, loss]), true),
-    curve('Validation: texts right', validations.map(({ step, exactMatch }) => [step, exactMatch]), false),
+    curve(
+      'Validation: loss',
+      validations.map(({ step, loss }) => [step, loss]),
+      true,
+    ),
+    curve(
+      'Validation: CIDEr',
+      validations.map(({ step, cider }) => [step, cider ?? Number.NaN]),
+      false,
+    ),
+    curve(
+      'Validation: texts right',
+      validations.map(({ step, exactMatch }) => [step, exactMatch]),
+      false,
+    ),
   ];
-  const rows = Object.entries(settings).map(([name, value]) => `<tr><th>${escaped(name)}</th><td>${escaped(show(value))}</td></tr>`);
+  const rows = Object.entries(settings).map(
+    ([name, value]) => `<tr><th>${escaped(name)}</th><td>${escaped(show(value))}</td></tr>`,
+  );
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>${escaped(title)}</title><style>
 body{font:15px/1.45 system-ui,sans-serif;max-width:760px;margin:2em auto;padding:0 1em;color:#222}
@@ -45,11 +60,13 @@ function samples(validations: readonly ValidationReport[], images: ReportContent
   if (!last) return '';
   const rows = last.samples.map(({ image, question, expected, generated }) => {
     const source = images.get(image);
-    const picture = source === undefined ? escaped(image) : `<img alt="${escaped(image)}" src="${escaped(source)}">`;
+    const shown = source === undefined ? escaped(image) : `<img alt="${escaped(image)}" src="${escaped(source)}">`;
     const kind = generated === expected ? '' : ' class="wrong"';
-    return `<tr><td>${picture}</td><td>${escaped(question ?? '')}</td><td>${escaped(expected)}</td><td${kind}>${escaped(generated)}</td></tr>`;
+    const cells = [shown, escaped(question ?? ''), escaped(expected)].map((cell) => `<td>${cell}</td>`);
+    return `<tr>${cells.join('')}<td${kind}>${escaped(generated)}</td></tr>`;
   });
-  return `<h2>Texts after step ${last.step}</h2><table><tr><th>image</th><th>question</th><th>expected</th><th>generated</th></tr>${rows.join('')}</table>`;
+  const titles = ['image', 'question', 'expected', 'generated'].map((name) => `<th>${name}</th>`);
+  return `<h2>Texts after step ${last.step}</h2><table><tr>${titles.join('')}</tr>${rows.join('')}</table>`;
 }
 
 /** A curve as SVG; on a logarithmic axis if wanted and all values are above 0. */

@@ -4,7 +4,7 @@ import { isError } from '@blip2/interfaces';
 import { decodeImage, encodeJpeg } from '@blip2/processor';
 
 import type { ExampleImage } from '../examples/training-example.ts';
-import type { OpenRun } from '../run/prepare-run.ts';
+import type { OpenRun } from '../run/open-run.ts';
 import { readRecord } from '../run/run-record.ts';
 import { readLines, replaceFile, STEP_LOG, type StepReport } from '../run/step-log.ts';
 import { readValidations } from '../validation/validator.ts';

@@ -7,34 +7,21 @@ import type { NamedTensors } from '@blip2/qformer';
 import { defaultThreads } from '@blip2/runtime';
 
 import { expectUsable } from '../examples/expect-usable.ts';
-import { type OpenedExamples, readExamples } from '../examples/read-examples.ts';
+import { readExamples } from '../examples/read-examples.ts';
 import { type ExampleIds, exampleIds } from '../examples/token-rows.ts';
-import type { ExampleProblem, FoundExamples, TrainingExample } from '../examples/training-example.ts';
+import type { ExampleProblem, FoundExamples, OpenedExamples, TrainingExample } from '../examples/training-example.ts';
 import { type CachedFeatures, cacheFeatures } from '../features/cache-features.ts';
 import { type Optimizer, startOptimizer } from '../optimizer/start-optimizer.ts';
-import { createExampleOrder, type ExampleOrder } from '../order/example-order.ts';
+import { createExampleOrder } from '../order/example-order.ts';
+import type { OpenRun } from './open-run.ts';
 import { lockRun, openOutput } from './output-folder.ts';
-import type { ValidationSet } from '../validation/validate.ts';
-import { type RunPlan, runPlan } from './run-plan.ts';
+import { runPlan } from './run-plan.ts';
 import { expectSameRun, readRecord, type RunRecord, runRecord, writeRecord } from './run-record.ts';
 import { type FoundState, readState, type StateValues } from './state-slots.ts';
 import { readLines, startLines, STEP_LOG, type StepReport } from './step-log.ts';
 import type { TrainSettings } from './train-settings.ts';
 import type { PreparedRun, PrepareOptions } from './trainer-port.ts';
 import { openTrainingModel, type TrainingModel } from './training-model.ts';
-
-/** Everything of a run that is open. */
-export interface OpenRun {
-  readonly model: TrainingModel;
-  readonly features: CachedFeatures;
-  readonly optimizer: Optimizer;
-  readonly ids: readonly ExampleIds[];
-  readonly order: ExampleOrder;
-  readonly plan: RunPlan;
-  /** The folder of the state and the logs. */
-  readonly folder: string;
-  readonly validation: ValidationSet | undefined;
-}
 
 /** A run before its next step. */
 export interface ReadyRun {

@@ -30,10 +30,20 @@ export function runRecord(
   settings: TrainSettings,
   { plan, threads, encoder, exampleCount, content }: RunContent,
 ): RunRecord {
-  const { source, train, reset, batchSize, microBatch, weightDecay, betas, maxNorm, seed, patience, dtype = 'fp32' } = settings;
-  const data = createHash('sha256')
-    .update(JSON.stringify(content))
-    .digest('hex');
+  const {
+    source,
+    train,
+    reset,
+    batchSize,
+    microBatch,
+    weightDecay,
+    betas,
+    maxNorm,
+    seed,
+    patience,
+    dtype = 'fp32',
+  } = settings;
+  const data = createHash('sha256').update(JSON.stringify(content)).digest('hex');
   const [processor] = cpus();
   return {
     model: source,

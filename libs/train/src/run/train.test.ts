@@ -5,10 +5,10 @@ import { Blip2 } from '@blip2/blip2';
 import { openCheckpoint, readTensor } from '@blip2/checkpoint';
 import { describe, expect, test } from 'vitest';
 
+import type { ValidationReport } from '../validation/validation-report.ts';
 import { demo, pairsFile, recorded, shapeLines, temporaryFolder } from './fixtures/shape-pairs.ts';
 import { readState } from './state-slots.ts';
 import type { StepReport } from './step-log.ts';
-import type { ValidationReport } from '../validation/validator.ts';
 import { train, type TrainOptions, type TrainResult } from './train.ts';
 import type { PreparedRun } from './trainer-port.ts';
 
@@ -94,9 +94,9 @@ function bytesOf(tensors: ReadonlyMap<string, Float32Array>, name: string): Uint
 describe('a run that is resumed', () => {
   test('equals the uninterrupted one bit by bit', async () => {
     const [whole, parts] = [await temporaryFolder(), await temporaryFolder()];
-    const expected = await trainIn(whole, { saveEvery: 0 });
+    const expected = await trainIn(whole);
     const steps: StepReport[] = [];
-    for (const until of [1, 4, 5, 10]) {
+    for (const until of [4, 10]) {
       const controller = new AbortController();
       const { result, reports, run } = await trainIn(parts, {
         resume: steps.length > 0,
@@ -133,14 +133,14 @@ describe('a run that is resumed', () => {
 
   test('uses the older state if the newer one was not written completely', async () => {
     const folder = await temporaryFolder();
-    const { reports } = await trainIn(folder, { saveEvery: 0 });
+    const { reports } = await trainIn(folder, { saveEvery: 0, train: ['projection'] });
     const training = join(folder, 'out/training');
     // Ten steps after two saves before the first: the last one is in the second slot.
     const newest = join(training, 'state-b/model.safetensors');
     const bytes = await readFile(newest);
     bytes.fill(1, bytes.length - 64);
     await writeFile(newest, bytes);
-    const resumed = await trainIn(folder, { resume: true });
+    const resumed = await trainIn(folder, { resume: true, train: ['projection'] });
     expect(resumed.run?.done).toBe(9);
     expect(resumed.reports).toEqual(reports.slice(9));
   });
@@ -184,9 +184,8 @@ describe('examples that cannot be used', () => {
     const pairs = await pairsFile(folder, [...bad, '', ...shapeLines()]);
     const failed = trainIn(folder, { pairs });
     await expect(failed).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
-    await expect(failed).rejects.toThrow(
-      /^5 of 15 examples cannot be used: 2 broken lines, 1 missing image, 1 empty caption, 1 empty answer \(pairs.jsonl, line 1: broken line/,
-    );
+    await expect(failed).rejects.toThrow(/^5 of 15 examples cannot be used: 2 broken lines, 1 missing image, /);
+    await expect(failed).rejects.toThrow(/, 1 empty caption, 1 empty answer \(pairs.jsonl, line 1: broken line/);
     await expect(readdir(join(folder, 'out'))).rejects.toThrow('ENOENT');
   });
 
@@ -266,7 +265,8 @@ describe('a validation', () => {
     const written = await tensorsOf(join(folder, 'out'));
     for (const name of saved.keys()) expect(bytesOf(written, name), name).toEqual(bytesOf(saved, name));
     const html = await readFile(join(folder, 'out/training/report.html'), 'utf8');
-    for (const text of ['<svg', 'data:image/jpeg;base64,', 'Texts after step', 'learningRate']) expect(html).toContain(text);
+    for (const text of ['<svg', 'data:image/jpeg;base64,', 'Texts after step', 'learningRate'])
+      expect(html).toContain(text);
     expect(html).not.toMatch(/(src|href)="(?!data:)|https?:/);
   });
 
@@ -304,7 +304,17 @@ describe('a validation', () => {
       'triangle',
     ]);
     expect(report?.exactMatch).toBeCloseTo(2 / 3);
+    // With one image, every word is in all references, and weighs nothing.
+    expect(report?.cider).toBe(0);
   });
+});
+
+test('a language model in 8 bits has nearly the same losses', async () => {
+  const { losses } = recorded.runs.projection;
+  const { reports } = await trainIn(await temporaryFolder(), { train: ['projection'], dtype: 'int8' });
+  for (const [index, { loss }] of reports.entries())
+    expect(Math.abs(loss / (losses[index] ?? NaN) - 1), `loss ${index}`).toBeLessThan(0.03);
+  expect(reports.map(({ loss }) => loss)).not.toEqual(losses);
 });
 
 describe('another neighbour', () => {
@@ -322,7 +332,13 @@ describe('another neighbour', () => {
   test('may be a language model with its own tokenizer', async () => {
     const folder = await temporaryFolder();
     const language = join(demo, '../blip2-t5-shapes');
-    const { reports } = await trainIn(folder, { language, reset: ['projection'], train: ['projection'], steps: 12, batchSize: 9 });
+    const { reports } = await trainIn(folder, {
+      language,
+      reset: ['projection'],
+      train: ['projection'],
+      steps: 12,
+      batchSize: 9,
+    });
     expect(reports.at(-1)?.loss).toBeLessThan(0.8 * (reports[0]?.loss ?? 0));
     await using blip2 = await Blip2.fromPretrained(join(folder, 'out'), { threads: 1 });
     expect((await blip2.caption(join(demo, '../../../../examples/left-of.png'))).text).toMatch(/\w/);

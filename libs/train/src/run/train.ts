@@ -2,7 +2,7 @@ import { moduleUrl } from '@blip2/files';
 import { Blip2Error, mustBe } from '@blip2/interfaces';
 import { createPartHost } from '@blip2/runtime';
 
-import type { ValidationReport } from '../validation/validator.ts';
+import type { ValidationReport } from '../validation/validation-report.ts';
 import type { StepReport } from './step-log.ts';
 import { type TrainSettingOptions, trainSettings } from './train-settings.ts';
 import type { PreparedRun, Trainer } from './trainer-port.ts';

@@ -1,5 +1,5 @@
 import type { ExampleProblem } from '../examples/training-example.ts';
-import type { ValidationReport } from '../validation/validator.ts';
+import type { ValidationReport } from '../validation/validation-report.ts';
 import type { RunPlan } from './run-plan.ts';
 import type { StepReport } from './step-log.ts';
 

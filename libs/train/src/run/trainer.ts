@@ -4,10 +4,11 @@ import type { NamedTensors } from '@blip2/qformer';
 
 import { learningRate } from '../optimizer/learning-rate.ts';
 import { microBatches } from '../order/micro-batches.ts';
-import { createValidator, type Validator } from '../validation/validator.ts';
 import { writeReport } from '../report/write-report.ts';
+import { createValidator, type Validator } from '../validation/validator.ts';
 import { batchGradients, type Piece } from './batch-gradients.ts';
-import { type OpenRun, prepareRun } from './prepare-run.ts';
+import type { OpenRun } from './open-run.ts';
+import { prepareRun } from './prepare-run.ts';
 import { stateSources } from './state-slots.ts';
 import { appendLine, STEP_LOG, type StepReport } from './step-log.ts';
 import type { TrainSettings } from './train-settings.ts';

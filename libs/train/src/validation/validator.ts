@@ -4,33 +4,11 @@ import { openCheckpoint, readTensor, writeSafetensors } from '@blip2/checkpoint'
 import { makeFolder, SINGLE_FILE, wrapWriteErrors } from '@blip2/files';
 import type { NamedTensors } from '@blip2/qformer';
 
-import type { OpenRun } from '../run/prepare-run.ts';
-import { type StateTensor, stateSources, type StateValues } from '../run/state-slots.ts';
+import type { OpenRun } from '../run/open-run.ts';
+import { stateSources, type StateTensor, type StateValues } from '../run/state-slots.ts';
 import { appendLine, readLines, startLines } from '../run/step-log.ts';
 import { validate } from './validate.ts';
-
-/** A validation during a run. */
-export interface ValidationReport {
-  /** Steps that had been made. */
-  readonly step: number;
-  readonly loss: number;
-  /** Share of the texts that were generated exactly, 0 to 1. */
-  readonly exactMatch: number;
-  /** Whether it is the best so far: more texts right, or as many at a lower loss. */
-  readonly isBest: boolean;
-  /** Whether the run ends, because there was no better one for `patience` validations. */
-  readonly isLast: boolean;
-  /** The first of the texts. */
-  readonly samples: readonly ValidationSample[];
-}
-
-/** A text that was generated for a validation. */
-export interface ValidationSample {
-  readonly image: string;
-  readonly question?: string;
-  readonly expected: string;
-  readonly generated: string;
-}
+import type { ValidationReport } from './validation-report.ts';
 
 /** Texts in a report. */
 const SAMPLES = 12;
@@ -76,7 +54,7 @@ export async function createValidator(
       if (!validation) return { step, loss: NaN, exactMatch: NaN, isBest: false, isLast: false, samples: [] };
       const { processor, bridge, language } = model;
       const decode = (ids: readonly number[]): string => processor.decode(ids, { skipSpecialTokens: true });
-      const { loss, exactMatch, texts } = await validate(bridge, language, weights, validation, decode);
+      const { loss, exactMatch, cider, texts } = await validate(bridge, language, weights, validation, decode);
       const isBest = exactMatch > best.exact || (exactMatch === best.exact && loss < best.loss);
       if (isBest) {
         await saveBest(folder, weights);
@@ -89,7 +67,15 @@ export async function createValidator(
         expected: text,
         generated: texts[index] ?? '',
       }));
-      const report = { step, loss, exactMatch, isBest, isLast: isOver(), samples };
+      const report = {
+        step,
+        loss,
+        exactMatch,
+        ...(cider !== undefined && { cider }),
+        isBest,
+        isLast: isOver(),
+        samples,
+      };
       await appendLine(folder, LOG, report);
       return report;
     },

@@ -85,11 +85,15 @@ export function createTrainReport(
       stderr.write(CLEAR_LINE + lossLine({ step, steps, loss, left, losses }, lineWidth(stderr)));
     },
     onValidation(report) {
-      const { step, loss, exactMatch, isBest, isLast } = report;
+      const { step, loss, exactMatch, cider, isBest, isLast } = report;
       if (json) write(`${JSON.stringify({ validation: report })}\n`);
       const notes = [...(isBest ? ['the best so far'] : []), ...(isLast ? ['the last: nothing better came'] : [])];
-      const right = `${(100 * exactMatch).toFixed(1)} % of the texts right`;
-      note(`Validation after step ${step}: ${[right, `loss ${loss.toFixed(4)}`, ...notes].join(', ')}.\n`);
+      const measures = [
+        `${(100 * exactMatch).toFixed(1)} % of the texts right`,
+        ...(cider === undefined ? [] : [`CIDEr ${cider.toFixed(3)}`]),
+        `loss ${loss.toFixed(4)}`,
+      ];
+      note(`Validation after step ${step}: ${[...measures, ...notes].join(', ')}.\n`);
     },
     finished: () => written,
   };

@@ -72,6 +72,16 @@ describe('blip2 train', () => {
     );
   });
 
+  test('reports validations on stderr, and with --json on stdout', async () => {
+    const argv = ['train', 'p.jsonl', '-o', 'out', '--validation', 'v/', '--validate-every', '1', '--patience', '2'];
+    const text = await runFake(argv);
+    expect(text.stderr).toContain('after step 1: 50.0 % of the texts right, loss 1.0000, the best so far.\n');
+    expect(text.stderr).toContain('after step 2: 50.0 % of the texts right, loss 1.0000.\n');
+    const { stdout } = await runFake([...argv, '--json']);
+    const found = stdout.split('\n').filter((line) => line.includes('validation'));
+    expect(found.map((line) => (JSON.parse(line) as { validation: { step: number } }).validation.step)).toEqual([1, 2]);
+  });
+
   test('shows a plot of the loss on a terminal', async () => {
     const argv = ['train', 'p.jsonl', '-o', 'out', '--steps', '4'];
     const { stderr } = await runFake(argv, { stderrIsTerminal: true });

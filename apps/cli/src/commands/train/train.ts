@@ -117,9 +117,10 @@ Examples:
           .helpGroup(TRAINING),
       )
       .addOption(
-        new Option('--validation <pairs>', 'Examples whose texts are generated now and then; the best weights win').helpGroup(
-          DATA,
-        ),
+        new Option(
+          '--validation <pairs>',
+          'Examples whose texts are generated now and then; the best weights win',
+        ).helpGroup(DATA),
       )
       .addOption(
         new Option('--validate-every <steps>', 'Steps between two validations (default: a tenth of all)')
