@@ -24,7 +24,7 @@ test(
     const changes = report.split(/^ +"name": "/m);
     for (const { manifest } of readWorkspace(root).published) {
       const change = changes.find((part) => part.startsWith(`${manifest.name}",`)) ?? '';
-      const internal = [manifest.dependencies, manifest.devDependencies]
+      const internal = [manifest.dependencies, manifest.peerDependencies, manifest.devDependencies]
         .flatMap((kind) => Object.keys(kind ?? {}))
         .filter((name) => name.startsWith('@blip2/'));
       expect([...change.matchAll(/^\+\s+"([^"]+)": "9\.8\.7"/gm)].map(([, name]) => name)).toEqual([

@@ -6,6 +6,7 @@ export { type ModelVersion, readModelVersion } from './model-folder/model-versio
 export { type Checkpoint, openCheckpoint } from './model-folder/open-checkpoint.ts';
 export { outlineModel } from './model-folder/outline-model.ts';
 export { fromFloat32, toFloat32 } from './safetensors/float-conversion.ts';
+export type { Header } from './safetensors/header.ts';
 export { readHeader } from './safetensors/read-header.ts';
 export { readChunks, type ReadOptions, readRawTensor, readTensor } from './safetensors/read-tensor.ts';
 export type { FloatStoredType } from './safetensors/stored-type.ts';

@@ -11,7 +11,7 @@ export interface ClientOptions {
   readonly onConnection: (isConnected: boolean) => void;
 }
 
-/** The routes of the server that the page uses. Every method fails with `ApiError`, or with the reason of its signal. */
+/** The server's routes that the page uses. Every method fails with `ApiError`, or with the reason of its signal. */
 export interface ApiClient {
   models(signal?: AbortSignal): Promise<readonly ServerModel[]>;
   /** Generates a text and calls `onPiece` with each piece of it. */

@@ -22,8 +22,8 @@ const IMAGE_CODES = new Set([
 /** The features of images, computed once per model. */
 export interface ImageFeatures {
   /**
-   * Computes what is missing, in batches. Images that the server refuses are recorded in `failures`, so that one damaged
-   * file does not end the work; a busy server is asked again.
+   * Computes what is missing, in batches. Images that the server refuses are recorded in `failures`, so that one
+   * damaged file does not end the work; a busy server is asked again.
    */
   compute(
     model: string,

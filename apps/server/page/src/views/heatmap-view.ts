@@ -13,6 +13,8 @@ const UNITS: Readonly<Record<Heatmap['kind'], string>> = {
   itc: 'cosine',
   writing: 'log-probability of the text',
 };
+const NO_SUPPORT =
+  'No region supports this text. It may not match the image; for one object among several, show regions.';
 const RESOLUTIONS = [
   { cells: 4, label: 'Coarse, 4 × 4' },
   { cells: 8, label: 'Medium, 8 × 8' },
@@ -135,13 +137,7 @@ export class HeatmapView extends PageElement {
         result
           ? html`<section class="result">
               <h3>${result.text}</h3>
-              <p>
-                ${
-                  result.isEmpty
-                    ? 'No region supports this text. It may not match the image; for one object among several, show regions.'
-                    : 'Drawn over the image: yellow regions support the text most.'
-                }
-              </p>
+              <p>${result.isEmpty ? NO_SUPPORT : 'Drawn over the image: yellow regions support the text most.'}</p>
               <p class="hint">The map has the effect of each region alone, not what two regions do together.</p>
             </section>`
           : nothing

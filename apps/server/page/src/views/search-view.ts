@@ -107,8 +107,8 @@ export class SearchView extends PageElement {
           )}
         </ol>
         <p class="hint">
-          ${shown.length < hits.length ? `The best ${shown.length} of ${counted(hits.length, 'image')}. ` : nothing}Scores
-          are cosines of features.
+          ${shown.length < hits.length ? `The best ${shown.length} of ${counted(hits.length, 'image')}.` : nothing}
+          Scores are cosines of features.
         </p>
       </section>
       ${
