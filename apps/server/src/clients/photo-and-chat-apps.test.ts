@@ -5,16 +5,16 @@ import {
   openWebUi,
   openWebUiOllama,
   photoPrism,
-  type RecordedRequest,
+  type AppRequest,
   withImage,
-} from '../fixtures/recorded-requests.ts';
+} from '../fixtures/app-requests.ts';
 
 let server: DemoServer;
 beforeAll(async () => void (server = await startDemoServer()));
 afterAll(() => server.close());
 
-/** Sends a recorded request and returns status and text. */
-async function send(request: RecordedRequest): Promise<{ status: number; type: string; text: string }> {
+/** Sends the request of an app and returns status and text. */
+async function send(request: AppRequest): Promise<{ status: number; type: string; text: string }> {
   const { method, path, body } = request;
   const response = await fetch(server.url + path, {
     method,
