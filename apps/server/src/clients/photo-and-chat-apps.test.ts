@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { type AppRequest, openWebUi, openWebUiOllama, photoPrism, withImage } from '../fixtures/app-requests.ts';
 import { base64, type DemoServer, LEFT_OF_CAPTION, leftOf, startDemoServer } from '../fixtures/demo-server.ts';
-import { openWebUi, openWebUiOllama, photoPrism, type AppRequest, withImage } from '../fixtures/app-requests.ts';
 
 let server: DemoServer;
 beforeAll(async () => void (server = await startDemoServer()));

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 
-import { type ProcessorTopology,processorTopology } from './processor-topology.ts';
+import { type ProcessorTopology, processorTopology } from './processor-topology.ts';
 
 /** A machine by the groups of processors that share a core, and further files below `/sys/devices`. */
 function kinds(

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
 import { cgroupQuota, type ReadSystemFile } from './cgroup-quota.ts';
-import { processorList, type ProcessorTopology,processorTopology } from './processor-topology.ts';
+import { processorList, type ProcessorTopology, processorTopology } from './processor-topology.ts';
 
 /** Processors that this process may use. */
 export interface UsableProcessors {

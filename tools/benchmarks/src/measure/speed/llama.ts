@@ -101,11 +101,14 @@ async function timeText(
   return { prefillMs, tokenMs };
 }
 
+/** Installed by the user, so that it is no dependency of this package. */
+const PACKAGE = 'node-llama-cpp';
+
 async function loadLlama(): Promise<{ readonly module: LlamaModule; readonly version: string }> {
   const folder = process.env['BLIP2_BENCH_LLAMA'] ?? repositoryPath('.');
   const require = createRequire(join(resolve(folder), 'package.json'));
   try {
-    const entry = require.resolve('node-llama-cpp');
+    const entry = require.resolve(PACKAGE);
     const { version } = require(join(dirname(entry), '../package.json')) as { readonly version: string };
     const module = (await import(pathToFileURL(entry).href)) as LlamaModule;
     return { module, version };
