@@ -49,6 +49,10 @@ const EXCEPTIONS: Readonly<Record<string, Exception>> = {
     instead: 'npm run kills -- --kills 1 --only download',
     because: 'it takes many minutes',
   },
+  'npm run exits -- --runs 50': {
+    instead: 'npm run exits -- --runs 1',
+    because: 'it takes many minutes',
+  },
   'npm run promise-mutants -- --only hub': { because: 'it takes many minutes' },
   'npm run load -- --seconds 600': {
     because: 'it takes ten minutes, and its limits need a quiet machine',

@@ -28,6 +28,7 @@ test('every logits processor and sampler has an example', () => {
 
 /** Exports that are neither logits processors nor samplers. */
 const NOT_PROCESSORS = new Set([
+  'batchDecodings',
   'createIncrementalDecoder',
   'createLogitsProcessors',
   'createRandom',
@@ -35,6 +36,7 @@ const NOT_PROCESSORS = new Set([
   'generate',
   'generateSteps',
   'randomSeed',
+  'runAhead',
   'sequenceLogProbs',
   'stopStrings',
   'validateGenerationOptions',

@@ -96,12 +96,13 @@ function before(stop: string, text: string): string {
  */
 const KNOWN_VALUES: Readonly<Record<string, readonly string[]>> = {
   '--dtype': ['fp32', 'int8', 'q8', 'q4', 'fast', 'small'],
+  'train --dtype': ['fp32', 'int8', 'q8', 'q4'],
   '--device': ['cpu'],
   '--sidecar-extension': ['.txt', '.caption'],
   'cache action': ['ls', 'verify', 'prune', 'rm'],
 };
 
-/** Known values of an option of any command, or of an argument of one command. */
+/** Known values of an option or argument of one command, or of an option of any command. */
 function knownValues(command: string, name: string): readonly string[] | undefined {
-  return KNOWN_VALUES[name] ?? KNOWN_VALUES[`${command} ${name}`];
+  return KNOWN_VALUES[`${command} ${name}`] ?? KNOWN_VALUES[name];
 }

@@ -1,7 +1,6 @@
 import { realpath } from 'node:fs/promises';
 
 import type { FeatureImage } from '@blip2/features';
-import { readLimited } from '@blip2/files';
 import { Blip2Error, mustBe } from '@blip2/interfaces';
 
 import type { Environment } from '../../environment.ts';
@@ -82,6 +81,7 @@ async function readInput(input: ImageInput, { stdin }: Environment, signal: Abor
   const path = await realpath(file, 'buffer').catch((cause: unknown) => {
     throw new Blip2Error('MISSING_FILE', 'The file cannot be read', { where: input.name, cause });
   });
+  const { readLimited } = await import('@blip2/files');
   return readLimited(path as unknown as string, MAX_IMAGE_BYTES, { code: 'IMAGE_TOO_LARGE', where: input.name });
 }
 

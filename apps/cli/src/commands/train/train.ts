@@ -65,7 +65,7 @@ Examples:
       )
       .addOption(new Option('--processor <model>', 'Another tokenizer').helpGroup('Model:'))
       .addOption(
-        new Option('--dtype <precision>', 'Precision of the language model: fp32 (default), int8, q8, q4').helpGroup(
+        new Option('--dtype <precision>', 'Precisions: fp32 (default), int8, q8, q4; of the language model').helpGroup(
           'Model:',
         ),
       )
