@@ -102,8 +102,8 @@ describe('bad usage: one line with a code, exit code 2, no model loaded', () => 
     ],
     [
       ['caption', 'x.png', '--threads', 'many'],
-      "INVALID_ARGUMENT: Option '--threads <n>' argument 'many' is invalid. Expected a whole number of at least 1, or " +
-        'a list such as encoder=4,prompt=4,decode=2. See `blip2 caption --help`',
+      "INVALID_ARGUMENT: Option '--threads <n>' argument 'many' is invalid. Expected a whole number of at least 1, " +
+        'or a list such as encoder=4,prompt=4,decode=2. See `blip2 caption --help`',
     ],
     [
       ['caption', 'x.png', '--max-new-tokens', '0'],
