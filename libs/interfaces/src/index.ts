@@ -48,6 +48,7 @@ export type {
   ThreadChoice,
 } from './session.ts';
 export { onAbort } from './signals/on-abort.ts';
+export { unlessAborted } from './signals/unless-aborted.ts';
 export {
   type Axis,
   f32,

@@ -1,3 +1,5 @@
+import { unlessAborted } from '@blip2/interfaces';
+
 import type { ByteSource } from './byte-source.ts';
 
 /** Reads bytes in order. */
@@ -21,7 +23,7 @@ export function streamCursor(chunks: AsyncIterable<Uint8Array>, signal?: AbortSi
   /** Makes `chunk` hold at least one byte, unless the input has ended. */
   const fill = async (): Promise<boolean> => {
     while (chunk.byteLength === 0 && !ended) {
-      const next = await abortable(iterator.next(), signal);
+      const next = await unlessAborted(iterator.next(), signal);
       ended = next.done === true;
       if (next.done !== true) chunk = next.value;
     }
@@ -97,26 +99,4 @@ export function sourceCursor(source: ByteSource, { readAhead, signal }: SourceCu
       kept = new Uint8Array(0);
     },
   };
-}
-
-/** Settles as `promise`, or rejects as soon as the signal is aborted. */
-async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (!signal) return promise;
-  signal.throwIfAborted();
-  const { promise: aborted, stop } = whenAborted(signal);
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    stop();
-  }
-}
-
-function whenAborted(signal: AbortSignal): { promise: Promise<never>; stop: () => void } {
-  let stop = (): void => undefined;
-  const promise = new Promise<never>((_, reject) => {
-    const listener = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', listener, { once: true });
-    stop = () => signal.removeEventListener('abort', listener);
-  });
-  return { promise, stop };
 }

@@ -5,9 +5,8 @@ import { Blip2, Blip2Retrieval, InstructBlip, type LoadOptions } from '@blip2/bl
 import { startModelHosts } from '@blip2/blip2/hosts';
 import { readConfig } from '@blip2/config';
 import { resolveSource } from '@blip2/hub';
-import { Blip2Error, defined } from '@blip2/interfaces';
+import { Blip2Error, defined, unlessAborted } from '@blip2/interfaces';
 
-import { unlessAborted } from '../requests/unless-aborted.ts';
 import { matchModel } from './match-model.ts';
 import type { ServedModel } from './served-model.ts';
 import { blip2TextModel, instructBlipTextModel } from './text-model.ts';

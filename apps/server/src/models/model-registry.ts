@@ -1,7 +1,6 @@
 import type { LoadOptions } from '@blip2/blip2';
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, unlessAborted } from '@blip2/interfaces';
 
-import { unlessAborted } from '../requests/unless-aborted.ts';
 import { type LoadedModel, loadModel, type ModelOutline, outlineModel, type Stall } from './load-model.ts';
 import {
   createEntry,

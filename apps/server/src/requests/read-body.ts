@@ -1,6 +1,4 @@
-import { Blip2Error } from '@blip2/interfaces';
-
-import { unlessAborted } from './unless-aborted.ts';
+import { Blip2Error, unlessAborted } from '@blip2/interfaces';
 
 /**
  * Reads the body of a request.

@@ -1,7 +1,6 @@
-import { defined, pickRows, type PixelValues, stackRows, type Tensor } from '@blip2/interfaces';
+import { defined, pickRows, type PixelValues, stackRows, type Tensor, unlessAborted } from '@blip2/interfaces';
 
 import { isWorkerFailure } from '../images/worker-failure.ts';
-import { unlessAborted } from '../lifetime/unless-aborted.ts';
 import type { EncodeImagesOptions } from '../pipeline/blip2-pipeline.ts';
 
 /** One row per image. */

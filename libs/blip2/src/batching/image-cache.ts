@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 
-import type { PixelValues } from '@blip2/interfaces';
+import { type PixelValues, unlessAborted } from '@blip2/interfaces';
 
 import type { KeptImage } from '../images/encoded-image.ts';
-import { unlessAborted } from '../lifetime/unless-aborted.ts';
 import type { PromptCounts } from './prompt-states.ts';
 
 /** What a cache holds, and how often it was of use. */

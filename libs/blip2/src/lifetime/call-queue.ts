@@ -1,8 +1,7 @@
-import { Blip2Error, mustBe, onAbort } from '@blip2/interfaces';
+import { Blip2Error, mustBe, onAbort, unlessAborted } from '@blip2/interfaces';
 
 import { type BatchingOptions, batchingSettings } from '../batching/batching-options.ts';
 import { createIdleTimer } from './idle-timer.ts';
-import { unlessAborted } from './unless-aborted.ts';
 
 /** Limits the calls of a model that wait. */
 export interface QueueOptions {

@@ -1,6 +1,6 @@
 import { type ModelVersion, readModelVersion } from '@blip2/checkpoint';
 import { Blip2Config } from '@blip2/config';
-import { Blip2Error, defined } from '@blip2/interfaces';
+import { Blip2Error, defined, unlessAborted } from '@blip2/interfaces';
 import type { CheckpointLanguageModel } from '@blip2/language';
 import type {
   Blip2QFormerModel,
@@ -20,7 +20,6 @@ import type { ConfigReader, ModelConfig } from '../checkpoint/model-config.ts';
 import { type ModelFolders, type ModelSources, readSourcesConfig } from '../checkpoint/model-sources.ts';
 import { type CallQueue, createCallQueue } from '../lifetime/call-queue.ts';
 import { lazyPromise } from '../lifetime/lazy-promise.ts';
-import { unlessAborted } from '../lifetime/unless-aborted.ts';
 import { type LoadOptions, partOptions } from './load-options.ts';
 import { createModelHosts, languageLoader, visionLoaders } from './model-hosts.ts';
 import { modelThreads } from './model-threads.ts';

@@ -1,6 +1,7 @@
+import { unlessAborted } from '@blip2/interfaces';
+
 import type { CallQueue, QueuedCall, QueueTurn } from '../lifetime/call-queue.ts';
 import { DisposalStack } from '../lifetime/disposal-stack.ts';
-import { unlessAborted } from '../lifetime/unless-aborted.ts';
 import type { StartGeneration } from './task-generation.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, unlessAborted } from '@blip2/interfaces';
 
 import { type HubSession, networkCode, type OpenResponse, redactUrl } from './hub-request.ts';
 
@@ -29,6 +29,7 @@ export async function* readBody(
         stalled = true;
         cancel();
       }, stallTimeout);
+      // In Node's `fetch`, a read that starts after the abort never settles.
       const { done, value } = await unlessAborted(reader.read(), ended).finally(() => clearTimeout(timer));
       if (done) return;
       waited += performance.now() - before;
@@ -45,21 +46,6 @@ export async function* readBody(
     yield brokenBody(response, stalled ? 'no more bytes' : (networkCode(cause) ?? 'a closed connection'), cause);
   } finally {
     cancel();
-  }
-}
-
-/** In Node's `fetch`, a read that starts after the abort never settles. */
-async function unlessAborted<T>(read: Promise<T>, signal: AbortSignal): Promise<T> {
-  let abort = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(signal.reason);
-  });
-  if (signal.aborted) abort();
-  signal.addEventListener('abort', abort);
-  try {
-    return await Promise.race([read, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }
 

@@ -4,10 +4,9 @@ import { request as requestHttps } from 'node:https';
 import { isIP, type LookupFunction } from 'node:net';
 
 import type { Fetch } from '@blip2/files';
-import { Blip2Error, isError } from '@blip2/interfaces';
+import { Blip2Error, isError, unlessAborted } from '@blip2/interfaces';
 
 import { shownUrl } from '../images/image-source.ts';
-import { abortable } from '../threads/abortable.ts';
 import { fetchedResponse, type ImageResponse, messageResponse } from './image-response.ts';
 
 /** Which addresses requests may connect to, and through which proxies. */
@@ -68,7 +67,7 @@ async function expectPublicName(
 ): Promise<void> {
   if (isIP(host) !== 0) return;
   // Behind a proxy, names of public hosts often cannot be resolved.
-  const addresses = await abortable(resolve(host), signal).catch(() => []);
+  const addresses = await unlessAborted(resolve(host), signal).catch(() => []);
   signal.throwIfAborted();
   const bad = addresses.find(({ address }) => isForbidden(address));
   if (bad) throw forbidden(url, bad.address);

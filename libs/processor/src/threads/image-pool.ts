@@ -1,8 +1,7 @@
 import { availableParallelism } from 'node:os';
 
-import { Blip2Error } from '@blip2/interfaces';
+import { Blip2Error, unlessAborted } from '@blip2/interfaces';
 
-import { abortable } from './abortable.ts';
 import { estimatePixels } from './estimate-pixels.ts';
 import { type ImageTask, performTask, type ResizeSettings } from './image-task.ts';
 import { type ImageThread, type RunOptions, startImageThread, type ThreadRun } from './image-thread.ts';
@@ -129,7 +128,7 @@ export function createImagePool(
 
 function runHere(task: ImageTask, { signal }: RunOptions): ThreadRun {
   const result = performTask(task, () => signal?.throwIfAborted());
-  return { result: abortable(result, signal), finished: result.then(noop, noop) };
+  return { result: unlessAborted(result, signal), finished: result.then(noop, noop) };
 }
 
 function noop(): void {}

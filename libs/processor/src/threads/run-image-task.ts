@@ -1,11 +1,10 @@
-import { type ImageSource, mustBe } from '@blip2/interfaces';
+import { type ImageSource, mustBe, unlessAborted } from '@blip2/interfaces';
 
 import { imageFormat } from '../formats/image-format.ts';
 import { checkPixels, decodeSharp, MAX_IMAGE_PIXELS } from '../images/decode-bytes.ts';
 import { isRemote, readEncoded } from '../images/image-bytes.ts';
 import { describeSource, isEncodedSource, isSharp } from '../images/image-source.ts';
 import { checkRawImage, checkRgbImage, isRawImage, isRgbImage } from '../images/raw-image.ts';
-import { abortable } from './abortable.ts';
 import { type ImagePool, sharedImagePool } from './image-pool.ts';
 import type { ImageResult, ImageTask, ResizeSettings } from './image-task.ts';
 import type { ThreadRun } from './image-thread.ts';
@@ -95,7 +94,7 @@ async function readInput(
     return { input: source, isOwned: false };
   }
   if (!isSharp(source)) throw mustBe('image', 'a path, URL, bytes, Blob, raw pixels or a sharp instance', source);
-  const image = await abortable(decodeSharp(source, where, maxPixels), signal);
+  const image = await unlessAborted(decodeSharp(source, where, maxPixels), signal);
   checkPixels(image.width, image.height, maxPixels, where);
   return { input: image, isOwned: true };
 }

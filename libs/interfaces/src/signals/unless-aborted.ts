@@ -1,4 +1,4 @@
-import { onAbort } from '@blip2/interfaces';
+import { onAbort } from './on-abort.ts';
 
 /**
  * The result of work, or the reason of the signal as soon as it is aborted. The work is not waited for then, and its
