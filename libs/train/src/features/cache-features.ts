@@ -1,15 +1,16 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
+import { computeFeatures, type EncodeImages, type FeatureStoreOptions, openFeatureStore } from '@blip2/features';
 import {
-  type FeatureStore,
-  type FeatureStoreOptions,
-  type ImageFeatures,
-  imageKey,
-  openFeatureStore,
-} from '@blip2/features';
-import { expectFinite, isError, messageOf, type PatchFeatures, type VisionEncoder } from '@blip2/interfaces';
-import type { BlipImageProcessor } from '@blip2/processor';
+  Blip2Error,
+  expectFinite,
+  messageOf,
+  type PatchFeatures,
+  pickRows,
+  type VisionEncoder,
+} from '@blip2/interfaces';
+import { type BlipImageProcessor, expectFloatPixels } from '@blip2/processor';
 
 import type { ExampleProblem, TrainingExample } from '../examples/training-example.ts';
 
@@ -71,90 +72,45 @@ export async function cacheFeatures(
   };
 }
 
+type Encoded = Pick<CachedFeatures, 'examples' | 'keys' | 'problems' | 'encoded'>;
+
 async function encodeInto(
   folder: string,
   settings: FeatureStoreOptions,
-  examples: readonly TrainingExample[],
-  encoder: ImageEncoder,
-  options: CacheOptions,
-): Promise<Encoded> {
-  await using store = await openFeatureStore(folder, settings);
-  return await encodeAll(examples, store, encoder, options);
-}
-
-type Encoded = Pick<CachedFeatures, 'examples' | 'keys' | 'problems' | 'encoded'>;
-
-async function encodeAll(
   all: readonly TrainingExample[],
-  cached: FeatureStore,
   encoder: ImageEncoder,
   { signal, onProgress }: CacheOptions,
 ): Promise<Encoded> {
+  await using store = await openFeatureStore(folder, settings);
   const examples: TrainingExample[] = [];
   const keys: string[] = [];
   const problems: ExampleProblem[] = [];
-  let encoded = 0;
-  for (let begin = 0; begin < all.length; begin += BATCH) {
-    signal?.throwIfAborted();
-    const pixels = new Map<string, PixelRow>();
-    for (const example of all.slice(begin, begin + BATCH)) {
-      const found = await keyOf(example, cached, encoder, pixels);
-      if (typeof found === 'string') {
-        examples.push(example);
-        keys.push(found);
-      } else problems.push(found);
+  const images = all.map(({ image }) => image);
+  let [done, encoded] = [0, 0];
+  for await (const outcome of computeFeatures(images, store, encodeBatch(encoder), { batchSize: BATCH, signal })) {
+    const example = all[done++]!;
+    if (outcome.status === 'failed') problems.push(brokenImage(example, outcome.error));
+    else {
+      examples.push(example);
+      keys.push(outcome.key);
+      if (outcome.status === 'encoded') encoded++;
     }
-    if (pixels.size > 0) await cached.append(namedRows(pixels, await encode(encoder, [...pixels.values()])));
-    encoded += pixels.size;
-    onProgress?.(Math.min(begin + BATCH, all.length), all.length);
+    if (done % BATCH === 0 || done === all.length) onProgress?.(done, all.length);
   }
   return { examples, keys, problems, encoded };
 }
 
-/** The features of each image, under the name of its file. */
-function namedRows(pixels: ReadonlyMap<string, PixelRow>, { dims, data }: PatchFeatures): ImageFeatures[] {
-  const [, ...shape] = dims;
-  const size = shape.reduce((product, axis) => product * axis, 1);
-  return [...pixels].map(([key, { name }], row) => ({
-    key,
-    name,
-    dims: shape,
-    data: data.subarray(row * size, (row + 1) * size),
-  }));
+/** An encoder that gives no numbers is no fault of the image. */
+function brokenImage({ image, where }: TrainingExample, error: Error): ExampleProblem {
+  if (error instanceof Blip2Error && error.code === 'NOT_FINITE') throw error;
+  return { where, fault: 'broken image', got: `${image.name}: ${messageOf(error)}` };
 }
 
-type PixelRow = {
-  readonly name: string;
-  readonly dims: readonly [number, number, number];
-  readonly data: Float32Array;
-};
-
-/** The key of an image, whose pixels are added if it has no features; or why it cannot be read. */
-async function keyOf(
-  { image, where }: TrainingExample,
-  cached: FeatureStore,
-  { processor }: ImageEncoder,
-  pixels: Map<string, PixelRow>,
-): Promise<string | ExampleProblem> {
-  try {
-    const bytes = await image.read();
-    const key = imageKey(bytes);
-    if (cached.has(key) || pixels.has(key)) return key;
-    const { pixelValues } = await processor.process(bytes, { doRescale: true, autoOrient: true });
-    const [, channels, height, width] = pixelValues.dims;
-    pixels.set(key, { name: image.name, dims: [channels, height, width], data: Float32Array.from(pixelValues.data) });
-    return key;
-  } catch (error) {
-    if (!isError(error)) throw error;
-    return { where, fault: 'broken image', got: `${image.name}: ${messageOf(error)}` };
-  }
-}
-
-async function encode({ vision }: ImageEncoder, rows: readonly PixelRow[]): Promise<PatchFeatures> {
-  const [{ dims: [channels, height, width] } = { dims: [0, 0, 0] as const }] = rows;
-  const size = channels * height * width;
-  const data = new Float32Array(rows.length * size);
-  rows.forEach((row, index) => data.set(row.data, index * size));
-  const features = await (await vision()).encode({ type: 'float32', dims: [rows.length, 3, height, width], data });
-  return expectFinite('vision encoder', features);
+function encodeBatch({ vision, processor }: ImageEncoder): EncodeImages {
+  return async (images) => {
+    const { pixelValues } = await processor.process(images, { doRescale: true, autoOrient: true });
+    const features = expectFinite('vision encoder', await (await vision()).encode(expectFloatPixels(pixelValues)));
+    const [, ...shape] = features.dims;
+    return images.map((_, row) => ({ dims: shape, data: pickRows(features, [row]).data }));
+  };
 }
