@@ -1,5 +1,12 @@
 import { type EmbeddingModelV3, type LanguageModelV3, NoSuchModelError, type ProviderV3 } from '@ai-sdk/provider';
-import { Blip2Retrieval, type ImageTasks, loadImageTasks, type LoadOptions } from '@blip2/blip2';
+import {
+  Blip2Retrieval,
+  type ImageTasks,
+  type LoadedOnce,
+  loadImageTasks,
+  loadOnce,
+  type LoadOptions,
+} from '@blip2/blip2';
 
 import { createEmbeddingModel } from './embedding-model.ts';
 import { createLanguageModel, type LanguageModelOptions } from './language-model.ts';
@@ -21,8 +28,8 @@ export interface Blip2Provider extends ProviderV3, AsyncDisposable {
  * @throws Blip2Error from calls of its models: the codes of `fromPretrained` and of the tasks.
  */
 export function createBlip2({ allowImageUrls = false, ...options }: Blip2ProviderOptions = {}): Blip2Provider {
-  const generation = loadedOnce<ImageTasks>((source) => loadImageTasks(source, options));
-  const retrieval = loadedOnce<Blip2Retrieval>((source) => Blip2Retrieval.fromPretrained(source, options));
+  const generation = loadedSources<ImageTasks>((source) => loadImageTasks(source, options));
+  const retrieval = loadedSources<Blip2Retrieval>((source) => Blip2Retrieval.fromPretrained(source, options));
   const languageModel = (modelId: string): LanguageModelV3 =>
     createLanguageModel({ modelId, load: () => generation.load(modelId), allowImageUrls });
   const embeddingModel = (modelId: string): EmbeddingModelV3 =>
@@ -43,27 +50,26 @@ export function createBlip2({ allowImageUrls = false, ...options }: Blip2Provide
   });
 }
 
-interface LoadedOnce<Tasks> {
+/** Each checkpoint is loaded once. */
+interface LoadedSources<Tasks> {
   load(source: string): Promise<Tasks>;
   dispose(): Promise<void>;
 }
 
-function loadedOnce<Tasks extends AsyncDisposable>(loadFrom: (source: string) => Promise<Tasks>): LoadedOnce<Tasks> {
-  const loading = new Map<string, Promise<Tasks>>();
+function loadedSources<Tasks extends AsyncDisposable>(
+  loadFrom: (source: string) => Promise<Tasks>,
+): LoadedSources<Tasks> {
+  const loaded = new Map<string, LoadedOnce<Tasks>>();
   return {
     load(source) {
-      const known = loading.get(source);
-      if (known) return known;
-      const tasks = loadFrom(source);
-      loading.set(source, tasks);
-      // A download that failed can be repeated.
-      tasks.catch(() => loading.delete(source));
-      return tasks;
+      const known = loaded.get(source) ?? loadOnce(() => loadFrom(source));
+      loaded.set(source, known);
+      return known.load();
     },
     async dispose() {
-      const all = [...loading.values()];
-      loading.clear();
-      await Promise.all(all.map(async (tasks) => (await tasks.catch(() => undefined))?.[Symbol.asyncDispose]()));
+      const all = [...loaded.values()];
+      loaded.clear();
+      await Promise.all(all.map((each) => each.dispose()));
     },
   };
 }

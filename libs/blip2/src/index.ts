@@ -55,6 +55,7 @@ export type {
 } from './images/encoded-image.ts';
 export type { ImageOptions, TaskProcessor, TaskTools } from './images/task-images.ts';
 export type { CallQueue, QueuedCall, QueueOptions, QueueTurn } from './lifetime/call-queue.ts';
+export { type LoadedOnce, loadOnce } from './lifetime/load-once.ts';
 export { Blip2ForConditionalGeneration, type ForwardInputs } from './models/blip2-for-conditional-generation.ts';
 export { Blip2Model, type ImageInputs, type TextFeatures } from './models/blip2-model.ts';
 export type { ConditionalGeneration } from './models/conditional-generation.ts';

@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 
-import { Blip2Retrieval, type ImageTasks, loadImageTasks, type LoadOptions } from '@blip2/blip2';
+import { Blip2Retrieval, type ImageTasks, loadImageTasks, loadOnce, type LoadOptions } from '@blip2/blip2';
 import { resolveFolder } from '@blip2/files';
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js';
 
@@ -30,9 +30,9 @@ export interface ServeMcpOptions extends ImageAccess {
 export async function serveMcp(options: ServeMcpOptions): Promise<void> {
   const { model, matchModel, load = {}, version, stdin, stdout, signal, allowImageUrls = false } = options;
   const roots = await Promise.all(options.roots.map(resolveFolder));
-  const tasks = model === undefined ? undefined : loadedOnce<ImageTasks>(() => loadImageTasks(model, load));
+  const tasks = model === undefined ? undefined : loadOnce<ImageTasks>(() => loadImageTasks(model, load));
   const retrieval =
-    matchModel === undefined ? undefined : loadedOnce(() => Blip2Retrieval.fromPretrained(matchModel, load));
+    matchModel === undefined ? undefined : loadOnce(() => Blip2Retrieval.fromPretrained(matchModel, load));
   const server = createMcpServer({
     roots,
     allowImageUrls,
@@ -52,24 +52,4 @@ export async function serveMcp(options: ServeMcpOptions): Promise<void> {
   await ended;
   await server.close();
   await Promise.all([tasks?.dispose(), retrieval?.dispose()]);
-}
-
-/** A model that is loaded once; a failed loading is repeated by the next call. */
-function loadedOnce<Model extends AsyncDisposable>(
-  create: () => Promise<Model>,
-): { readonly load: () => Promise<Model>; readonly dispose: () => Promise<void> } {
-  let loading: Promise<Model> | undefined;
-  return {
-    load() {
-      loading ??= create().catch((error: unknown) => {
-        loading = undefined;
-        throw error;
-      });
-      return loading;
-    },
-    async dispose() {
-      const model = await loading?.catch(() => undefined);
-      await model?.[Symbol.asyncDispose]();
-    },
-  };
 }

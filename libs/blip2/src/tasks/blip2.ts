@@ -6,7 +6,7 @@ import { batchingSettings } from '../batching/batching-options.ts';
 import { type BatchingStatus, shareModel } from '../batching/share-model.ts';
 import type { ModelSources } from '../checkpoint/model-sources.ts';
 import { createEncodedImages, type EncodedImage } from '../images/encoded-image.ts';
-import { type CallQueue, createCallQueue, type QueueOptions } from '../lifetime/call-queue.ts';
+import { createCallQueue, type QueueOptions } from '../lifetime/call-queue.ts';
 import { buildFrom } from '../lifetime/disposal-stack.ts';
 import { assembleBlip2 } from '../models/blip2-for-conditional-generation.ts';
 import type { PretrainedLoader } from '../models/model-loader.ts';
@@ -19,6 +19,7 @@ import type { VisualPrefix } from '../pipeline/merge-prompt.ts';
 import { expectTaskParts } from './expect-task-parts.ts';
 import { createImageTasks, type ImageTasks, type TaskPrompts } from './image-tasks.ts';
 import { chatPrompt, questionPrompt } from './prompt-templates.ts';
+import type { TaskRun } from './task-run.ts';
 
 /** The tasks of BLIP-2: images in, text out. */
 export interface Blip2 extends ImageTasks<EncodedImage> {
@@ -59,14 +60,6 @@ export function createBlip2(taskParts: Blip2TaskParts, options: QueueOptions = {
   const pipeline = createPipeline(parts, { imageTokenIndex });
   const dispose = async (): Promise<void> => pipeline[Symbol.asyncDispose]();
   return createTasks(pipeline, processor, { dispose, queue: createCallQueue(options), batching: options.batching });
-}
-
-/** What the tasks run with. */
-interface TaskRun {
-  readonly dispose: () => Promise<void>;
-  readonly queue: CallQueue;
-  readonly batching: QueueOptions['batching'];
-  readonly setAdapters?: Blip2['setAdapters'];
 }
 
 function createTasks(

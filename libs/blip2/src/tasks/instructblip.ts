@@ -8,7 +8,7 @@ import { type BatchingStatus, shareModel } from '../batching/share-model.ts';
 import type { ModelSources } from '../checkpoint/model-sources.ts';
 import { imagesOf, type KeptImage } from '../images/encoded-image.ts';
 import { createInstructedBatch } from '../images/instructed-batch.ts';
-import { type CallQueue, createCallQueue, type QueueOptions } from '../lifetime/call-queue.ts';
+import { createCallQueue, type QueueOptions } from '../lifetime/call-queue.ts';
 import { buildFrom } from '../lifetime/disposal-stack.ts';
 import { assembleInstructBlip } from '../models/instructblip-for-conditional-generation.ts';
 import type { PretrainedLoader } from '../models/model-loader.ts';
@@ -25,6 +25,7 @@ import {
 import { expectTaskParts } from './expect-task-parts.ts';
 import { createImageTasks, type ImageTasks, type TaskPrompts } from './image-tasks.ts';
 import { bareQuestion, instructChatPrompt } from './prompt-templates.ts';
+import type { TaskRun } from './task-run.ts';
 
 /**
  * The tasks of InstructBLIP: those of BLIP-2, with each prompt also passed to the Q-Former. An encoded image has only
@@ -71,14 +72,6 @@ export function createInstructBlip(taskParts: InstructBlipTaskParts, options: Qu
   const pipeline = createInstructBlipPipeline(parts, { imageTokenIndex });
   const dispose = async (): Promise<void> => pipeline[Symbol.asyncDispose]();
   return createTasks(pipeline, processor, { dispose, queue: createCallQueue(options), batching: options.batching });
-}
-
-/** What the tasks run with. */
-interface TaskRun {
-  readonly dispose: () => Promise<void>;
-  readonly queue: CallQueue;
-  readonly batching: QueueOptions['batching'];
-  readonly setAdapters?: InstructBlip['setAdapters'];
 }
 
 function createTasks(
