@@ -149,13 +149,8 @@ export class KeyValueCache {
 
   /** A cache with the same contents; arrays are copied when either side writes. */
   fork(): KeyValueCache {
-    const twin = new KeyValueCache(this.#size, this.#rows);
+    const twin = this.#twin();
     twin.#rowCapacity = this.#rowCapacity;
-    twin.#length = this.#length;
-    twin.#capacity = this.#capacity;
-    twin.#keys = this.#keys;
-    twin.#values = this.#values;
-    twin.#spans = this.#spans;
     twin.#shared = true;
     this.#shared = true;
     return twin;
@@ -164,14 +159,20 @@ export class KeyValueCache {
   /** A cache with copies of some rows, without their first `from` slots. */
   pick(rows: readonly number[], from: number): KeyValueCache {
     expectRows(rows, this.#rows, 'rows');
-    const picked = new KeyValueCache(this.#size, this.#rows);
-    picked.#length = this.#length;
-    picked.#capacity = this.#capacity;
-    picked.#keys = this.#keys;
-    picked.#values = this.#values;
-    picked.#spans = this.#spans;
+    const picked = this.#twin();
     picked.#copy(rows, { from });
     return picked;
+  }
+
+  /** A cache with the same arrays. */
+  #twin(): KeyValueCache {
+    const twin = new KeyValueCache(this.#size, this.#rows);
+    twin.#length = this.#length;
+    twin.#capacity = this.#capacity;
+    twin.#keys = this.#keys;
+    twin.#values = this.#values;
+    twin.#spans = this.#spans;
+    return twin;
   }
 
   #tensor(data: Float32Array = new Float32Array(0)): CacheTensor {
