@@ -43,10 +43,13 @@ export function readFailure(cause: unknown, where: string): Blip2Error {
 }
 
 /**
- * Opens a regular file for reading. `file` is a path whose links are resolved.
+ * Opens a regular file for reading. `file` is a path whose links are resolved, in bytes if it is not UTF-8.
  * @throws Blip2Error `MISSING_FILE` if it cannot be opened; `code` if it is a folder, pipe, socket or device.
  */
-export async function openRegular(file: string, { code, where = file, fix }: RefusedFile): Promise<OpenedFile> {
+export async function openRegular(
+  file: string | Buffer,
+  { code, where = String(file), fix }: RefusedFile,
+): Promise<OpenedFile> {
   const handle = await open(file, SAFE_FLAGS).catch((cause: unknown) => {
     throw readFailure(cause, where);
   });
@@ -62,11 +65,11 @@ export async function openRegular(file: string, { code, where = file, fix }: Ref
 
 /**
  * Reads a regular file of at most `maxBytes` bytes. The limit holds while reading, also for files that grow or report
- * no size, such as those in `/proc`. `file` is a path whose links are resolved.
+ * no size, such as those in `/proc`. `file` is as for `openRegular`.
  * @throws Blip2Error as `openRegular`; `MISSING_FILE` if reading fails; `code` for a larger file.
  */
-export async function readLimited(file: string, maxBytes: number, refused: RefusedFile): Promise<Uint8Array> {
-  const { code, where = file, fix = WRONG_FILE } = refused;
+export async function readLimited(file: string | Buffer, maxBytes: number, refused: RefusedFile): Promise<Uint8Array> {
+  const { code, where = String(file), fix = WRONG_FILE } = refused;
   const { handle, stats } = await openRegular(file, refused);
   const tooLarge = (got: string): Blip2Error =>
     new Blip2Error(code, 'The file is too large', { where, expected: `at most ${maxBytes} bytes`, got, fix });

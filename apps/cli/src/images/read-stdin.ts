@@ -4,8 +4,8 @@ import { Blip2Error } from '@blip2/interfaces';
 
 import type { Environment } from '../environment.ts';
 
-/** Upper bound on stdin: the largest images that can be decoded have about 200 MB. */
-const LARGEST_INPUT_BYTES = 512 * 2 ** 20;
+/** Upper bound on encoded images in bytes: the largest images that can be decoded have about 200 MB. */
+export const LARGEST_INPUT_BYTES: number = 512 * 2 ** 20;
 
 /**
  * Reads all bytes of stdin. `what` names the expected content.

@@ -8,10 +8,7 @@ import { expandImages } from '../../images/expand-images.ts';
 import { IMAGE_EXTENSIONS } from '../../images/image-extensions.ts';
 import type { ImageInput } from '../../images/image-inputs.ts';
 import { fileOfName } from '../../images/path-names.ts';
-import { readStdin } from '../../images/read-stdin.ts';
-
-/** Maximum size of an image file in bytes, as everywhere. */
-const MAX_IMAGE_BYTES = 512 * 2 ** 20;
+import { LARGEST_INPUT_BYTES, readStdin } from '../../images/read-stdin.ts';
 
 /** Whether an argument is a webdataset archive. */
 export function isArchive(argument: string): boolean {
@@ -82,7 +79,7 @@ async function readInput(input: ImageInput, { stdin }: Environment, signal: Abor
     throw new Blip2Error('MISSING_FILE', 'The file cannot be read', { where: input.name, cause });
   });
   const { readLimited } = await import('@blip2/files');
-  return readLimited(path as unknown as string, MAX_IMAGE_BYTES, { code: 'IMAGE_TOO_LARGE', where: input.name });
+  return readLimited(path, LARGEST_INPUT_BYTES, { code: 'IMAGE_TOO_LARGE', where: input.name });
 }
 
 async function* ofArchive(archive: string, signal: AbortSignal): AsyncGenerator<FeatureImage, void> {
