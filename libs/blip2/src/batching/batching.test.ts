@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 
-import type { VisionEncoder } from '@blip2/interfaces';
 import { type WatchedRead, watchLanguageModel } from '@blip2/testing';
 import { describe, expect, test } from 'vitest';
 
+import { countingEncoder } from '../fixtures/counting-encoder.ts';
 import { Blip2, createBlip2 } from '../tasks/blip2.ts';
 import type { ImageTasks } from '../tasks/image-tasks.ts';
 import { InstructBlip } from '../tasks/instructblip.ts';
@@ -104,15 +104,9 @@ async function counted(batching: BatchingOptions): Promise<Counted> {
   const { vision, qformer, projection, language } = loaded.pipeline;
   const encoded: number[] = [];
   const reads: WatchedRead[] = [];
-  const counting: VisionEncoder = {
-    imageSize: vision.imageSize,
-    hiddenSize: vision.hiddenSize,
-    encode: (pixelValues, options) => (encoded.push(pixelValues.dims[0]), vision.encode(pixelValues, options)),
-    [Symbol.asyncDispose]: () => vision[Symbol.asyncDispose](),
-  };
   const watched = watchLanguageModel(language, (read) => reads.push(read));
   const blip2 = createBlip2(
-    { vision: counting, qformer, projection, language: watched, processor: loaded.processor },
+    { vision: countingEncoder(vision, encoded), qformer, projection, language: watched, processor: loaded.processor },
     { batching },
   );
   return { blip2, encoded, reads, [Symbol.asyncDispose]: () => blip2.dispose() };

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 
-import type { PixelValues, RgbImage, VisionEncoder } from '@blip2/interfaces';
+import type { RgbImage } from '@blip2/interfaces';
 import { Blip2Processor, decodeImage } from '@blip2/processor';
 import { createSession } from '@blip2/runtime';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { countingEncoder } from '../fixtures/counting-encoder.ts';
 import { Blip2, createBlip2 } from './blip2.ts';
 import { questionPrompt } from './prompt-templates.ts';
 
@@ -24,16 +25,13 @@ const encoded: number[] = [];
 beforeAll(async () => {
   const loaded = await Blip2.fromPretrained(model);
   const { vision, qformer, projection, language } = loaded.pipeline;
-  const counting: VisionEncoder = {
-    imageSize: vision.imageSize,
-    hiddenSize: vision.hiddenSize,
-    encode: (pixelValues: PixelValues, options) => (
-      encoded.push(pixelValues.dims[0]),
-      vision.encode(pixelValues, options)
-    ),
-    [Symbol.asyncDispose]: () => vision[Symbol.asyncDispose](),
-  };
-  blip2 = createBlip2({ vision: counting, qformer, projection, language, processor: loaded.processor });
+  blip2 = createBlip2({
+    vision: countingEncoder(vision, encoded),
+    qformer,
+    projection,
+    language,
+    processor: loaded.processor,
+  });
 });
 afterAll(async () => {
   await blip2.dispose();

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 
-import type { VisionEncoder } from '@blip2/interfaces';
 import { type WatchedRead, watchLanguageModel } from '@blip2/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
+import { countingEncoder } from '../fixtures/counting-encoder.ts';
 import type { TaskImage } from '../images/encoded-image.ts';
 import { Blip2, createBlip2 } from './blip2.ts';
 import { chatPrompt, questionPrompt } from './prompt-templates.ts';
@@ -36,15 +36,9 @@ async function countedBlip2(folder: string): Promise<Counted> {
   const { vision, qformer, projection, language } = loaded.pipeline;
   const encoded: number[] = [];
   const reads: WatchedRead[] = [];
-  const counting: VisionEncoder = {
-    imageSize: vision.imageSize,
-    hiddenSize: vision.hiddenSize,
-    encode: (pixelValues, options) => (encoded.push(pixelValues.dims[0]), vision.encode(pixelValues, options)),
-    [Symbol.asyncDispose]: () => vision[Symbol.asyncDispose](),
-  };
   return {
     blip2: createBlip2({
-      vision: counting,
+      vision: countingEncoder(vision, encoded),
       qformer,
       projection,
       language: watchLanguageModel(language, (read) => reads.push(read)),
